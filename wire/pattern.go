@@ -94,6 +94,9 @@ func (q *optionPattern) in(o Options, base TextBase) bool {
 	if q.name == "nop" || q.name == "eol" {
 		return true // fillers carry no meaning
 	}
+	if raw, ok := q.get("raw"); ok && q.name == "" { // octets that are no option
+		return strings.HasSuffix(string(AppendOptionsText(nil, o, base)), "raw="+raw)
+	}
 	for opt := range o.All() {
 		t := textParser{line: string(AppendOptionText(nil, opt, base))}
 		got, err := t.option()
