@@ -75,7 +75,9 @@ func TestTableVerifiesMappingsThatOverlap(t *testing.T) { // NOTES 1.15, R3.3.1-
 	require.Zero(t, tab.Feed(0, payload[:1001]))
 	require.Equal(t, Incomplete, tab.Verdict(0))
 	require.NoError(t, tab.Add(b))
-	require.Zero(t, tab.Feed(1001, payload[1001:]))
+	for off := 1001; off < 2000; off += 200 { // segments that only one of them owns
+		require.Zero(t, tab.Feed(uint64(off), payload[off:min(off+200, 2000)]))
+	}
 	require.Equal(t, Good, tab.Verdict(0))
 	require.Equal(t, Good, tab.Verdict(1200))
 	require.Equal(t, Good, tab.Verdict(1999))

@@ -83,6 +83,11 @@ func TestVerifierAnyOrder(t *testing.T) { // R3.3.1-02, R3.3.1-06
 			} else {
 				require.Zero(t, v.Add(int64(lo), p))
 			}
+			for end, i := v.next, 0; i < len(v.spans); i++ {
+				require.Less(t, end, v.spans[i].lo, "islands never touch")
+				end = v.spans[i].hi
+				require.Less(t, v.spans[i].lo, end)
+			}
 			if left > 0 {
 				require.Equal(t, Incomplete, v.Verdict())
 			}
