@@ -24,7 +24,7 @@ func newClock(resolution byte, offset int64) clock {
 	case n-9 <= 19:
 		return clock{div: pow10(n - 9), offset: offset}
 	}
-	return clock{div: math.MaxUint64, offset: offset} // 2^64 ticks are less than 1 ns
+	return clock{shift: 127, offset: offset} // 2^64 ticks are less than 1 ns: always 0
 }
 
 // pow10 returns 10^n, n up to 19.

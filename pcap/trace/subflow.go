@@ -1,0 +1,229 @@
+package trace
+
+import (
+	"net/netip"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// Kind says what a TCP flow is to Multipath TCP.
+type Kind uint8
+
+// Kinds of flow.
+const (
+	Plain   Kind = iota // no MP_CAPABLE nor MP_JOIN was seen
+	Initial             // carries MP_CAPABLE
+	Join                // carries MP_JOIN
+)
+
+func (k Kind) String() string { return [...]string{"plain", "initial", "join"}[k%3] }
+
+// Tri is a verdict that may not have been possible.
+type Tri uint8
+
+// What a check said.
+const (
+	Unknown Tri = iota // the packet, or a key, is not in the capture
+	Right
+	Wrong
+)
+
+func (v Tri) String() string { return [...]string{"unknown", "right", "wrong"}[v%3] }
+
+func tri(ok bool) Tri {
+	if ok {
+		return Right
+	}
+	return Wrong
+}
+
+// Subflow is one TCP flow, plain ones too.
+type Subflow struct {
+	ID            int
+	Kind          Kind
+	Conn          *Conn // nil for plain flows and for joins whose token is unknown
+	Src, Dst      netip.AddrPort
+	First, Last   Ref
+	FirstTime     int64
+	LastTime      int64
+	Packets       int
+	OpenerSide    int // which side of Conn opened it
+	RST           Ref // the first one, either way
+	RSTDir        int
+	RSTReason     int16 // of MP_TCPRST; -1 where it had none
+	RSTTransient  bool
+	RSTs          int
+	MidStream     bool // no SYN was seen
+	Dir           [2]FlowDir
+	Handshake     Handshake
+	MPTCPPackets  int
+	SynWithOption int // SYNs with MP_CAPABLE before one without, or all of them
+	SynPlain      Ref // a SYN without the option after SYNs that had it
+	Rejoined      bool
+
+	join   *joinState
+	silent [2]silence
+}
+
+// Handshake is what was seen of SYN, SYN/ACK and third ACK.
+type Handshake struct {
+	SYN, SYNACK, ACK             Ref
+	SYNTime, SYNACKTime, ACKTime int64
+	SYNs                         int // copies of the SYN
+	SYNCapable, SYNACKCapable    bool
+	ACKCapable                   bool
+	SYNJoin, SYNACKJoin, ACKJoin bool
+	SYNWhy                       string // what is odd about its MP_CAPABLE, in words
+}
+
+// RTT of the handshake as seen where the capture was made, ns; 0 where unknown.
+// Their sum is the round trip time whatever the place.
+func (h *Handshake) RTT() (toResponder, toOpener int64) {
+	if h.SYNTime != 0 && h.SYNACKTime != 0 {
+		toResponder = h.SYNACKTime - h.SYNTime
+	}
+	if h.SYNACKTime != 0 && h.ACKTime != 0 {
+		toOpener = h.ACKTime - h.SYNACKTime
+	}
+	return toResponder, toOpener
+}
+
+// FlowDir is what one end of a flow sent.
+type FlowDir struct {
+	Packets       int
+	Payload       uint64 // octets on the wire
+	Retransmitted uint64 // octets at sequence numbers seen before
+	RetransSegs   int
+	Gaps          int    // times a segment began beyond what was expected: loss before this point, or reordering
+	GapOctets     uint64 // of these, never filled
+	ZeroWindow    int
+	FIN           Ref
+	FINOff        uint64
+	RTT           Samples // from data to the ACK that covers it
+	Limited       int64   // ns during which the peer's window was full
+	MaxFlight     uint64  // octets
+	MSS           uint16
+	WScale        uint8
+	HasWScale     bool
+	LastOption    Ref // last packet with an MPTCP option
+	OOODepth      uint64
+	DataNew       uint64 // connection octets first sent here
+	DataDup       uint64 // connection octets sent here again
+	Unmapped      uint64
+
+	isn      uint32
+	hasISN   bool
+	guessed  bool // isn is inferred from a mapping
+	synData  uint32
+	base     uint32 // sequence number of offset 0
+	next     uint64 // highest offset sent
+	ackMax   uint64 // highest offset acknowledged by the peer
+	started  bool
+	window   uint64 // what this end advertises, octets
+	limited  bool
+	holes    []span
+	sample   sample
+	maps     mapLog
+	raw      bool // after an infinite mapping or fallback: position = offset + rawDelta
+	rawDelta uint64
+	delta    uint64 // of the last mapping used: position = offset + delta
+	hasDelta bool
+	infinite bool
+}
+
+type span struct{ lo, hi uint64 }
+
+// silence counts packets without MPTCP options since the last with one.
+type silence struct {
+	since Ref
+	count int
+	data  uint64 // payload octets among them
+}
+
+// Samples summarise times in ns.
+type Samples struct {
+	N             int
+	Min, Max, Sum int64
+}
+
+// Mean in ns; 0 without samples.
+func (s *Samples) Mean() int64 {
+	if s.N == 0 {
+		return 0
+	}
+	return s.Sum / int64(s.N)
+}
+
+func (s *Samples) add(d int64) {
+	if d < 0 {
+		return // captures merged from hosts whose clocks differ
+	}
+	if s.N == 0 || d < s.Min {
+		s.Min = d
+	}
+	s.Max = max(s.Max, d)
+	s.N++
+	s.Sum += d
+}
+
+// sample is one measurement under way: until end is acknowledged.
+type sample struct {
+	end uint64
+	at  int64
+	on  bool
+}
+
+// flow finds the flow of s or starts one.
+func (t *Tracker) flow(s *wire.Segment) (*Subflow, int) {
+	sf, dir := t.flows.lookup(s)
+	if sf != nil {
+		if s.Flags&(wire.SYN|wire.ACK) != wire.SYN {
+			return sf, dir
+		}
+		// A new flow begins where the old one is over or the SYN is another one.
+		d := &sf.Dir[dir]
+		over := sf.RST != 0 || sf.Dir[0].FIN != 0 && sf.Dir[1].FIN != 0
+		if !over && d.hasISN && d.isn == s.Seq {
+			return sf, dir
+		}
+		if !over && !d.hasISN && !sf.MidStream && !d.started {
+			return sf, dir // simultaneous open
+		}
+	}
+	sf = &Subflow{
+		ID: len(t.subflows), Src: s.Src, Dst: s.Dst, First: t.ref, FirstTime: t.now, RSTReason: -1,
+		MidStream: !s.Flags.Has(wire.SYN),
+	}
+	dir = 0
+	if s.Flags.Has(wire.SYN | wire.ACK) { // its receiver is the opener
+		sf.Src, sf.Dst, dir = s.Dst, s.Src, 1
+	}
+	t.subflows = append(t.subflows, sf)
+	t.flows.put(s, sf)
+	return sf, dir
+}
+
+// Closed reports whether the flow ended: a RST, or FINs both ways.
+func (sf *Subflow) Closed() bool {
+	return sf.RST != 0 || sf.Dir[0].FIN != 0 && sf.Dir[1].FIN != 0
+}
+
+// Side of the connection that sends in direction dir.
+func (sf *Subflow) Side(dir int) int { return dir ^ sf.OpenerSide }
+
+// dirOf is the direction in which a side sends.
+func (sf *Subflow) dirOf(side int) int { return side ^ sf.OpenerSide }
+
+// HasISN reports whether the SYN of that direction was seen.
+func (d *FlowDir) HasISN() bool { return d.hasISN && !d.guessed }
+
+// offset of a sequence number; offset 0 is SSN 1.
+func (d *FlowDir) offset(seq uint32) uint64 {
+	return dataseq.Unwrap32(d.next, seq-d.base)
+}
+
+// start sets the sequence number of offset 0.
+func (d *FlowDir) start(base uint32) {
+	d.base, d.started = base, true
+}

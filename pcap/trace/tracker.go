@@ -1,0 +1,222 @@
+package trace
+
+import (
+	"errors"
+
+	"github.com/mptcp-go/mptcp/pcap"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// Limits bound what a Tracker keeps. The zero value of a field means the default.
+type Limits struct {
+	Spans    int // pieces of data remembered per direction of a connection; 8192
+	Mappings int // mappings remembered per direction of a subflow; 1024
+	Store    int // payload octets kept per direction to compare repeats with; 256 KiB
+	Total    int // payload octets kept over all connections; 64 MiB
+	Linger   int // closed connections whose state is kept for late packets; 256
+	Findings int // findings kept per connection; 64
+}
+
+func (l *Limits) fill() {
+	set := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	set(&l.Spans, 8192)
+	set(&l.Mappings, 1024)
+	set(&l.Store, 256<<10)
+	set(&l.Total, 64<<20)
+	set(&l.Linger, 256)
+	set(&l.Findings, 64)
+}
+
+// Config of a Tracker. The zero value judges without rebuilding streams.
+type Config struct {
+	Limits Limits
+	// Keys known beforehand, for captures that begin midstream or lack a handshake.
+	Keys []wire.Key
+	// Streams has the data stream of each connection rebuilt and hashed.
+	Streams bool
+	// Events has the Tracker list every signal it sees (Tracker.Events).
+	Events bool
+	// OnData, where set, is given every piece of connection data that is new, in the
+	// order of capture. Piece.Octets is valid during the call only.
+	OnData func(Piece)
+	// Progress-free by design: callers count octets where they read them.
+}
+
+// Piece is a range of a connection's data that had not been seen before.
+type Piece struct {
+	Conn    *Conn // nil for a plain TCP flow
+	Subflow *Subflow
+	Side    int    // 0: sent by A
+	Pos     uint64 // position of the first octet; Conn.Start says where the stream begins
+	Len     int    // octets on the wire; more than len(Octets) where the capture was cut
+	Octets  []byte
+	Ref     Ref
+	Mapped  bool // by a data sequence mapping; false: by TCP order after a fallback
+}
+
+// Ref names a packet: which file (from 0) and which frame of it (from 1).
+type Ref uint64
+
+// MakeRef packs a file index and a frame number.
+func MakeRef(file, frame int) Ref { return Ref(uint64(file)<<48 | uint64(frame)) }
+
+// File is the index of the capture, in the order they were given.
+func (r Ref) File() int { return int(r >> 48) }
+
+// Frame is the number of the packet in its file; 0 where there is none.
+func (r Ref) Frame() int { return int(r & (1<<48 - 1)) }
+
+// Totals count packets over everything that was added.
+type Totals struct {
+	Packets       int // frames given to Add
+	TCP           int // frames with a TCP header
+	MPTCP         int // of which with an MPTCP option
+	BadSum        int // TCP checksum wrong, offloaded ones included
+	PartialSum    int // of which offloaded: the pseudo-header's sum alone
+	Truncated     int // TCP payload or options cut by the snaplen
+	NotIP         int // ARP and the like
+	NotTCP        int // UDP, ICMP ...
+	Fragments     int // IP fragments: not reassembled
+	Malformed     int // IP or TCP headers that lie
+	Unsupported   int // link types not known
+	Tunnelled     int // packets found inside a tunnel
+	Tunnels       [pcap.NumTunnel]int
+	Subtypes      [16]int // MPTCP options by subtype
+	First, Last   int64   // capture times in ns; of packets that have one
+	PayloadOctets uint64  // TCP payload on the wire
+	DroppedState  int     // connections whose evidence was dropped while they were alive
+}
+
+// Tracker follows all flows of one analysis. It is not safe for concurrent use.
+type Tracker struct {
+	Totals Totals
+
+	cfg      Config
+	flows    flowTable
+	subflows []*Subflow
+	conns    []*Conn
+	tokens   map[wire.Token]tokenOwner
+	keys     []givenKey
+	closed   []*Conn // waiting to be compacted
+	stored   int     // payload octets held
+	events   []Event
+	general  []Finding
+
+	seg  wire.Segment
+	file int
+	now  int64
+	ref  Ref
+}
+
+// tokenOwner is a side of a connection that JOINs can name.
+type tokenOwner struct {
+	conn *Conn
+	side int
+}
+
+// New returns a Tracker with nothing seen.
+func New(cfg Config) *Tracker {
+	cfg.Limits.fill()
+	t := &Tracker{cfg: cfg, tokens: make(map[wire.Token]tokenOwner)}
+	for _, k := range cfg.Keys {
+		t.keys = append(t.keys, makeGivenKey(k))
+	}
+	return t
+}
+
+// Hit says where a packet belongs.
+type Hit struct {
+	Subflow *Subflow // nil: not TCP
+	Dir     int      // 0: sent by the opener
+	Segment *wire.Segment
+}
+
+// Add takes the next packet, from capture number file (0 where there is one only).
+// The packet's octets are not kept. Hit.Segment is valid until the next call.
+func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
+	t.Totals.Packets++
+	ip, miss := pcap.Network(f.Link, f.Data)
+	if miss != pcap.Found {
+		switch miss {
+		case pcap.Unsupported:
+			t.Totals.Unsupported++
+		case pcap.CutShort:
+			t.Totals.Malformed++
+		default:
+			t.Totals.NotIP++
+		}
+		return Hit{}
+	}
+	t.now, t.file, t.ref = f.Nanos, file, MakeRef(file, f.Number)
+	if t.Totals.First == 0 {
+		t.Totals.First = t.now
+	}
+	t.Totals.Last = max(t.Totals.Last, t.now)
+
+	wireLen := f.Len - (len(f.Data) - len(ip))
+	err := wire.ParseCaptured(&t.seg, ip, wireLen)
+	if err != nil && errors.Is(err, wire.ErrNotTCP) {
+		var kinds pcap.Tunnels
+		var inner []byte
+		if inner, kinds = pcap.Innermost(ip); kinds[0] != pcap.NoTunnel {
+			for _, k := range kinds {
+				if k != pcap.NoTunnel {
+					t.Totals.Tunnels[k]++
+				}
+			}
+			wireLen -= len(ip) - len(inner)
+			ip = inner
+			t.Totals.Tunnelled++
+			err = wire.ParseCaptured(&t.seg, ip, wireLen)
+		}
+	}
+	if err != nil && !t.tolerate(err, ip, wireLen) {
+		return Hit{}
+	}
+	t.Totals.TCP++
+	switch {
+	case t.seg.PayloadLen != len(t.seg.Payload) || err != nil:
+		t.Totals.Truncated++
+	default:
+		t.seg.VerifySum(ip)
+		if t.seg.Sum != wire.SumGood {
+			t.Totals.BadSum++
+			if t.seg.Sum == wire.SumPartial {
+				t.Totals.PartialSum++
+			}
+		}
+	}
+	t.Totals.PayloadOctets += uint64(t.seg.PayloadLen)
+	sf, dir := t.flow(&t.seg)
+	t.segment(sf, dir, &t.seg)
+	return Hit{Subflow: sf, Dir: dir, Segment: &t.seg}
+}
+
+// tolerate counts a packet that could not be parsed whole and reports whether what
+// could be read of it is enough to go on.
+func (t *Tracker) tolerate(err error, ip []byte, wireLen int) bool {
+	switch {
+	case errors.Is(err, wire.ErrNotTCP):
+		t.Totals.NotTCP++
+	case errors.Is(err, wire.ErrFragment):
+		t.Totals.Fragments++
+	case errors.Is(err, wire.ErrTruncated) && t.seg.Src.IsValid() && len(t.seg.Options) > 0:
+		return len(ip) < wireLen // the snaplen cut the options
+	default:
+		t.Totals.Malformed++
+	}
+	return false
+}
+
+// Subflows are all flows, in order of their first packet.
+func (t *Tracker) Subflows() []*Subflow { return t.subflows }
+
+// Conns are all connections, in order of their first MP_CAPABLE.
+func (t *Tracker) Conns() []*Conn { return t.conns }
+
+// Events are the signals seen, if Config.Events asked for them.
+func (t *Tracker) Events() []Event { return t.events }
