@@ -12,11 +12,14 @@ import (
 )
 
 // order builds files by hand in one octet order.
-type order struct{ binary.AppendByteOrder }
+type order struct {
+	binary.AppendByteOrder
+	uint32 func([]byte) uint32
+}
 
 var (
-	little = order{binary.LittleEndian}
-	big    = order{binary.BigEndian}
+	little = order{binary.LittleEndian, binary.LittleEndian.Uint32}
+	big    = order{binary.BigEndian, binary.BigEndian.Uint32}
 )
 
 func (o order) u32s(values ...uint32) (b []byte) {
@@ -133,4 +136,13 @@ func captures(t *testing.T) []string {
 		t.Skipf("no captures in %s", root)
 	}
 	return names
+}
+
+func readFile(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

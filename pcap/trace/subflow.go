@@ -112,24 +112,28 @@ type FlowDir struct {
 	DataDup       uint64 // connection octets sent here again
 	Unmapped      uint64
 
-	isn      uint32
-	hasISN   bool
-	guessed  bool // isn is inferred from a mapping
-	synData  uint32
-	base     uint32 // sequence number of offset 0
-	next     uint64 // highest offset sent
-	ackMax   uint64 // highest offset acknowledged by the peer
-	started  bool
-	window   uint64 // what this end advertises, octets
-	limited  bool
-	holes    []span
-	sample   sample
-	maps     mapLog
-	raw      bool // after an infinite mapping or fallback: position = offset + rawDelta
-	rawDelta uint64
-	delta    uint64 // of the last mapping used: position = offset + delta
-	hasDelta bool
-	infinite bool
+	isn       uint32
+	hasISN    bool
+	guessed   bool // ssn1 is inferred from a mapping
+	synData   uint32
+	synSum    []byte // octets of data in the SYN, until it is accepted
+	ssn1      uint32 // sequence number of relative SSN 1
+	hasSSN    bool
+	base      uint32 // sequence number whose offset is baseOff
+	next      uint64 // highest offset sent
+	ackMax    uint64 // highest offset acknowledged by the peer
+	started   bool
+	window    uint64 // what this end advertises, octets
+	limited   bool
+	limitedAt int64
+	holes     []span
+	sample    sample
+	maps      mapLog
+	raw       bool // after an infinite mapping or fallback: position = offset + rawDelta
+	rawDelta  uint64
+	delta     uint64 // of the last mapping used: position = offset + delta
+	hasDelta  bool
+	infinite  bool
 }
 
 type span struct{ lo, hi uint64 }
@@ -218,12 +222,21 @@ func (sf *Subflow) dirOf(side int) int { return side ^ sf.OpenerSide }
 // HasISN reports whether the SYN of that direction was seen.
 func (d *FlowDir) HasISN() bool { return d.hasISN && !d.guessed }
 
-// offset of a sequence number; offset 0 is SSN 1.
+// baseOff is the offset of a flow's first octet: high, so that what lies before a
+// capture's first packet has an offset too.
+const baseOff = 1 << 40
+
+// offset of a sequence number in the flow.
 func (d *FlowDir) offset(seq uint32) uint64 {
 	return dataseq.Unwrap32(d.next, seq-d.base)
 }
 
-// start sets the sequence number of offset 0.
-func (d *FlowDir) start(base uint32) {
-	d.base, d.started = base, true
+// start sets the sequence number of baseOff, the first octet of data.
+func (d *FlowDir) start(seq uint32) {
+	if !d.started {
+		d.base, d.next, d.ackMax, d.started = seq, baseOff, baseOff, true
+	}
 }
+
+// ssnOff is the offset of a relative subflow sequence number.
+func (d *FlowDir) ssnOff(ssn uint32) uint64 { return d.offset(d.ssn1 + ssn - 1) }

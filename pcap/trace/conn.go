@@ -1,0 +1,229 @@
+package trace
+
+import (
+	"crypto/sha256"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// Conn is one Multipath TCP connection, or the attempt to make one.
+type Conn struct {
+	ID         int
+	Inferred   bool // no handshake is in the capture; subflows were joined by their data
+	Version    wire.Version
+	Key        [2]wire.Key // of A and B
+	HasKey     [2]bool
+	Given      [2]bool // the key was supplied, not captured
+	Token      [2]wire.Token
+	IDSN       [2]uint64
+	Flags      [2]wire.CapableFlags
+	HasFlags   [2]bool
+	Checksum   bool // DSS checksums were negotiated
+	Subflows   []*Subflow
+	Dir        [2]ConnDir // data sent by A and by B
+	Early      Ref        // a JOIN before any DSS on the first subflow (R3.1-21)
+	Fastclose  Ref
+	MPFail     [2]Ref // sent by A, by B
+	Infinite   [2]Ref
+	FirstDSS   Ref
+	Mismatch   Ref // the third ACK echoed another key than the SYN/ACK gave
+	Compacted  bool
+	DroppedAny bool
+	Findings   []Finding
+
+	hasVersion bool
+	closing    bool
+	more       int // findings beyond the limit
+}
+
+// ConnDir is the data of one side.
+type ConnDir struct {
+	Stats
+	Acked     uint64 // highest position acknowledged by a DATA_ACK
+	Fin       uint64 // position of the DATA_FIN
+	HasFin    bool
+	FinAcked  Ref
+	FinRef    Ref
+	Start     uint64 // position of the first octet of the stream (valid with HasStart)
+	HasStart  bool
+	Latency   Samples // from data to the DATA_ACK that covers it
+	MaxDepth  uint64  // octets held out of order by the receiver, at the most
+	Hash      []byte  // SHA-256 of the mapped stream, with Config.Streams
+	HashedLen uint64
+
+	origin    uint64 // DSN of position 0
+	hasOrigin bool
+	low       bool   // only the low 32 bits of origin are known
+	end       uint64 // highest position seen, mapped data only
+	ledger    ledger
+	store     store
+	sample    sample
+	stream    *stream
+	dackRef   uint64
+}
+
+// Stats are counts over the packets of one direction, named as the JSON names them.
+type Stats struct {
+	Mappings, RepeatedMappings, WithChecksum         int
+	DataAcks, DataAck32, DataAck64, DSN32, DSN64     int
+	InfiniteMappings, DataFinPackets                 int
+	NewBytes, DupSameSubflow, DupTCPRetrans          uint64
+	DupNewSSN, Reinjected                            uint64
+	ReinjectionPackets                               int
+	FirstReinjection                                 Ref
+	Unmapped, UnmappedAfterInfinite                  uint64
+	SynData                                          uint64
+	Conflicts                                        int
+	ConflictRef                                      Ref
+	MapConflicts                                     int
+	MapConflictRef                                   Ref
+	SumOK, SumBad, SumIncomplete, FinSumOK, FinSumBad int
+	SumBadFrames                                     []Ref
+	FinDSNs                                          []uint64
+	LastDataAck                                      uint64 // raw, as on the wire
+	HasDataAck                                       bool
+	Crosses32                                        bool // the DSNs cross a multiple of 2^32
+	OldUnjudged                                      uint64 // octets repeated so late that their owner was forgotten
+	StreamGap                                        bool
+	FirstNew, LastNew                                int64 // capture times of new data, ns
+}
+
+// posBase is the position of IDSN+1, or of the first data seen where the IDSN is
+// unknown.
+const posBase = 1 << 40
+
+func (t *Tracker) newConn(sf *Subflow) *Conn {
+	c := &Conn{ID: len(t.conns)}
+	t.conns = append(t.conns, c)
+	t.attach(c, sf, 0)
+	return c
+}
+
+func (t *Tracker) attach(c *Conn, sf *Subflow, openerSide int) {
+	sf.Conn, sf.OpenerSide = c, openerSide
+	c.Subflows = append(c.Subflows, sf)
+}
+
+// setKey records the key of a side, from the wire or given, and what follows from it.
+func (t *Tracker) setKey(c *Conn, side int, k wire.Key, given bool) {
+	if c.HasKey[side] && (c.Key[side] == k || given) {
+		return
+	}
+	c.Key[side], c.HasKey[side], c.Given[side] = k, true, given
+	t.derive(c, side)
+}
+
+// derive computes token and IDSN; again if the version turns out to be another.
+func (t *Tracker) derive(c *Conn, side int) {
+	c.Token[side], c.IDSN[side] = c.Key[side].Derive(c.Version)
+	if c.Version <= wire.V1 {
+		t.tokens[c.Token[side]] = tokenOwner{c, side}
+	}
+	d := &c.Dir[side]
+	first := c.IDSN[side] + 1
+	switch {
+	case !d.hasOrigin:
+		d.origin, d.hasOrigin = first-posBase, true
+		d.Start, d.HasStart = posBase, true
+	case d.low: // the high half is known now
+		off := int32(uint32(first) - uint32(d.origin+posBase))
+		d.origin = first - posBase - uint64(int64(off))
+		d.low = false
+		d.Start, d.HasStart = first-d.origin, true
+	default:
+		d.Start, d.HasStart = first-d.origin, true
+	}
+}
+
+// pos converts a DSN, of 32 or 64 bits, to a position.
+func (d *ConnDir) pos(dsn uint64, wide bool) uint64 {
+	if !d.hasOrigin {
+		d.origin, d.hasOrigin, d.low = dsn-posBase, true, !wide
+		d.end = posBase
+	}
+	if wide {
+		if d.low {
+			off := int32(uint32(dsn) - uint32(d.origin+posBase))
+			d.origin, d.low = dsn-posBase-uint64(int64(off)), false
+		}
+		return dsn - d.origin
+	}
+	ref := max(d.end, d.Acked, posBase)
+	return dataseq.Unwrap32(ref, uint32(dsn)-uint32(d.origin))
+}
+
+// DSN of a position.
+func (d *ConnDir) DSN(pos uint64) uint64 { return d.origin + pos }
+
+// StreamLen is the length of the contiguous mapped stream; ok is false where the
+// IDSN is unknown.
+func (d *ConnDir) StreamLen() (n uint64, ok bool) {
+	if !d.HasStart {
+		return 0, false
+	}
+	return d.ledger.contiguous(d.Start) - d.Start, true
+}
+
+// MPTCP reports whether the connection carried data under MPTCP's control.
+func (c *Conn) MPTCP() bool { return c.FirstDSS != 0 }
+
+func (t *Tracker) maybeClosed(c *Conn) {
+	if c.closing {
+		return
+	}
+	for _, sf := range c.Subflows {
+		if !sf.Closed() {
+			return
+		}
+	}
+	c.closing = true
+	t.closed = append(t.closed, c)
+	if len(t.closed) > t.cfg.Limits.Linger {
+		old := t.closed[0]
+		copy(t.closed, t.closed[1:])
+		t.closed = t.closed[:len(t.closed)-1]
+		if old.closing {
+			t.compact(old)
+		}
+	}
+}
+
+// reopened takes back a closing: a subflow joined after all.
+func (c *Conn) reopened() { c.closing = false }
+
+// compact settles what is open in c and drops its heavy state.
+func (t *Tracker) compact(c *Conn) {
+	if c.Compacted {
+		return
+	}
+	c.Compacted = true
+	for _, sf := range c.Subflows {
+		for dir := range sf.Dir {
+			sf.Dir[dir].maps.settle(c, sf.Side(dir))
+		}
+		sf.compact()
+		t.flows.drop(sf)
+	}
+	for side := range c.Dir {
+		d := &c.Dir[side]
+		t.stored -= d.store.drop()
+		if d.stream != nil {
+			d.Hash, d.HashedLen = d.stream.sum()
+			d.stream = nil
+		}
+		d.ledger.freeze(d.Start)
+	}
+	t.judge(c)
+}
+
+// Finish settles all connections. Call it once, after the last packet.
+func (t *Tracker) Finish() {
+	for _, c := range t.conns {
+		t.compact(c)
+	}
+	t.judgeFlows()
+	t.closed = nil
+}
+
+var emptyHash = sha256.Sum256(nil)

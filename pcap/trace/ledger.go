@@ -1,0 +1,98 @@
+package trace
+
+import "sort"
+
+// owned is a range of positions with who sent it first: which subflow, and at
+// which distance from its sequence space.
+type owned struct {
+	lo, hi uint64
+	delta  uint64 // position minus offset in the subflow
+	sub    int32
+	whole  bool // its octets are in the store
+}
+
+// ledger remembers which data was seen and who owns it: ascending, disjoint.
+// Neighbours of one owner are one entry.
+type ledger struct {
+	at     []owned
+	head   int
+	floor  uint64 // what lies below was forgotten
+	frozen uint64 // contiguous end, once frozen
+	isCold bool
+}
+
+// find returns the index of the entry that contains pos or, if none does, of the
+// first one above it.
+func (l *ledger) find(pos uint64) int {
+	n := len(l.at)
+	if n == l.head || l.at[n-1].hi <= pos {
+		return n
+	}
+	if l.at[n-1].lo <= pos {
+		return n - 1
+	}
+	live := l.at[l.head:]
+	return l.head + sort.Search(len(live), func(i int) bool { return live[i].hi > pos })
+}
+
+// add inserts a range that overlaps nothing.
+func (l *ledger) add(e owned, limit int) {
+	n := len(l.at)
+	if n > l.head {
+		if last := &l.at[n-1]; last.hi == e.lo && last.sub == e.sub && last.delta == e.delta && last.whole == e.whole {
+			last.hi = e.hi
+			return
+		}
+	}
+	i := n
+	if n > l.head && l.at[n-1].lo > e.lo {
+		i = l.find(e.lo)
+		if i > l.head {
+			if p := &l.at[i-1]; p.hi == e.lo && p.sub == e.sub && p.delta == e.delta && p.whole == e.whole {
+				p.hi = e.hi
+				return
+			}
+		}
+		if q := &l.at[i]; q.lo == e.hi && q.sub == e.sub && q.delta == e.delta && q.whole == e.whole {
+			q.lo = e.lo
+			return
+		}
+	}
+	if n-l.head >= limit { // forget the oldest quarter
+		cut := l.head + limit/4
+		l.floor = l.at[cut-1].hi
+		l.head = cut
+		if i < cut {
+			return
+		}
+	}
+	if l.head > 64 && l.head > len(l.at)/2 {
+		k := copy(l.at, l.at[l.head:])
+		i -= l.head
+		l.at, l.head = l.at[:k], 0
+	}
+	l.at = append(l.at, owned{})
+	copy(l.at[i+1:], l.at[i:])
+	l.at[i] = e
+}
+
+// contiguous returns the first position at or above from that was not seen.
+func (l *ledger) contiguous(from uint64) uint64 {
+	if l.isCold {
+		return max(l.frozen, from)
+	}
+	if from < l.floor {
+		from = l.floor // what was forgotten had been seen, or its gap was given up
+	}
+	for i := l.find(from); i < len(l.at) && l.at[i].lo <= from; i++ {
+		from = l.at[i].hi
+	}
+	return from
+}
+
+// freeze keeps only the answer.
+func (l *ledger) freeze(from uint64) {
+	l.frozen = l.contiguous(from)
+	l.isCold = true
+	l.at, l.head = nil, 0
+}
