@@ -1,0 +1,42 @@
+package cong
+
+import "time"
+
+// NewReno returns a group of independent controllers as RFC 5681 has them: slow
+// start, one segment more per round trip, half the window on a loss.
+func NewReno() Group {
+	return uncoupled(func(mss int) Controller { return &reno{window: newWindow(mss)} })
+}
+
+type reno struct {
+	window
+	acked int // octets acknowledged since the window last grew in congestion avoidance
+}
+
+func (r *reno) SetMSS(mss int) { r.setMSS(mss) }
+
+func (r *reno) OnAck(_ time.Time, a Ack) {
+	r.fresh = false
+	if !a.Limited {
+		return // a window that was not used has proved nothing
+	}
+	r.acked += r.slowStart(a.Acked)
+	// RFC 5681 section 3.1: SMSS more once a window's worth is acknowledged.
+	for r.acked >= r.cwnd {
+		r.acked -= r.cwnd
+		r.cwnd += r.mss
+	}
+}
+
+func (r *reno) OnSignal(_ time.Time, s Signal, inFlight int) {
+	if r.common(s) {
+		return
+	}
+	r.remember()
+	r.acked = 0
+	r.ssthresh = max(inFlight/2, 2*r.mss) // RFC 5681 section 3.1, equation 4
+	r.cwnd = r.ssthresh
+	if s == Timeout {
+		r.cwnd = r.mss // the loss window, RFC 5681 section 3.1
+	}
+}
