@@ -15,7 +15,6 @@ const (
 	Uint              // unsigned, decimal
 	Int               // signed, decimal
 	Hex8              // unsigned, 0x and 2 digits
-	Hex12             // unsigned, 0x and 3 digits
 	Hex16             // unsigned, 0x and 4 digits
 	Hex24             // unsigned, 0x and 6 digits
 	Hex32             // unsigned, 0x and 8 digits
@@ -37,7 +36,7 @@ func (t Type) String() string {
 		return "label"
 	case Uint, Int:
 		return "number"
-	case Hex8, Hex12, Hex16, Hex24, Hex32:
+	case Hex8, Hex16, Hex24, Hex32:
 		return "number, hex"
 	case Bool:
 		return "boolean"
