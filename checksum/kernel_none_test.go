@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package checksum
+
+func fastKernels() []kernel { return nil }
