@@ -111,7 +111,11 @@ func TestSumEveryLengthAndAlignment(t *testing.T) {
 	eachKernel(t, func(t *testing.T, k kernel) {
 		for name, data := range patterns() {
 			ref := newReference(data)
-			for from := range maxAlign {
+			aligns := 2 // the rest is no different for data that is hard to add
+			if name == "random" {
+				aligns = maxAlign
+			}
+			for from := range aligns {
 				for n := range maxLen + 1 {
 					got, want := k.sum(data[from:from+n:from+n]), ref.sum(from, from+n)
 					if got != want {
