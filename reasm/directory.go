@@ -1,0 +1,98 @@
+package reasm
+
+import "math/bits"
+
+// A directory finds a batch by its offset, for segments whose shortcut is wrong. The
+// paper scans all batches then (section 4.3), and remarks that this does not help
+// when batches are small: here the scan is confined to those that begin in the same
+// KiB, or to the last one before it.
+//
+// Offsets lie within a window, so a ring with an entry for each KiB of the window
+// will do: the last node that begins there. Two levels of bits tell which entries are
+// in use. It takes about 0.8 % of the window, is not made before there are more than
+// a few batches, and costs a few stores when a batch comes or goes, none when it grows
+// at its end.
+type directory struct {
+	last []*node  // by lo>>dirShift, modulo the size, which is a power of two
+	used []uint64 // a bit for each entry of last
+	some []uint64 // a bit for each word of used
+}
+
+// dirShift makes an entry cover less than a full segment, so that it has seldom more
+// than one node, and never more than 512 with a hole between each two.
+const dirShift = 10
+
+func (d *directory) active() bool { return d.last != nil }
+
+// build makes the directory for the nodes of r.
+func (d *directory) build(r *Ranges) {
+	// All nodes begin in a window of r.reach octets, which meets this many entries.
+	entries := max(64, r.reach>>dirShift+2)
+	entries = 1 << bits.Len64(entries-1)
+	words := (entries + 63) / 64
+	d.last = make([]*node, entries)
+	d.used = make([]uint64, words)
+	d.some = make([]uint64, (words+63)/64)
+	for n := r.first; n != nil; n = n.next {
+		d.insert(n)
+	}
+}
+
+func (d *directory) entry(lo uint64) uint64 { return lo >> dirShift & uint64(len(d.last)-1) }
+
+// insert enters n, whose neighbours are set.
+func (d *directory) insert(n *node) {
+	e := d.entry(n.lo)
+	if n.next != nil && n.next.lo>>dirShift == n.lo>>dirShift {
+		return // there is a later one
+	}
+	d.last[e] = n
+	d.used[e>>6] |= 1 << (e & 63)
+	d.some[e>>12] |= 1 << (e >> 6 & 63)
+}
+
+// remove takes n out, whose neighbours are still set.
+func (d *directory) remove(n *node) {
+	e := d.entry(n.lo)
+	if d.last[e] != n {
+		return
+	}
+	if p := n.prev; p != nil && p.lo>>dirShift == n.lo>>dirShift {
+		d.last[e] = p
+		return
+	}
+	d.last[e] = nil
+	d.used[e>>6] &^= 1 << (e & 63)
+	if d.used[e>>6] == 0 {
+		d.some[e>>12] &^= 1 << (e >> 6 & 63)
+	}
+}
+
+// search returns the last node that does not begin behind lo, and how many it looked
+// at. The caller has made sure that lo lies between the first and the last node.
+func (d *directory) search(r *Ranges, lo uint64) (n *node, steps uint64) {
+	for n = d.last[d.before(d.entry(lo))]; lo < n.lo; n = n.prev {
+		steps++
+	}
+	return n, steps + 1
+}
+
+// before returns the entry in use that is e, or the closest one before it on the
+// ring. There is one.
+func (d *directory) before(e uint64) uint64 {
+	w := e >> 6
+	if b := d.used[w] & (2<<(e&63) - 1); b != 0 {
+		return w<<6 | uint64(bits.Len64(b)-1)
+	}
+	// The words before w, from w's own bit in some on down and around. Having gone
+	// around, w itself is asked for the entries behind e.
+	words := uint64(len(d.used))
+	w = (w - 1) & (words - 1)
+	for {
+		if b := d.some[w>>6] & (2<<(w&63) - 1); b != 0 {
+			w = w>>6<<6 | uint64(bits.Len64(b)-1)
+			return w<<6 | uint64(bits.Len64(d.used[w])-1)
+		}
+		w = (w>>6<<6 - 1) & (words - 1)
+	}
+}

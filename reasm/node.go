@@ -1,0 +1,94 @@
+package reasm
+
+// A node is a range of octets beyond those in order: a segment or, with
+// AllShortcuts, a batch of them. All nodes are in a list, by offset; the Tree
+// algorithm links them as a tree as well. A node fills a cache line.
+type node struct {
+	lo, hi     uint64
+	prev, next *node
+
+	parent, left, right *node // see tree.go
+
+	gen uint32 // counts the lives of this node: a shortcut into an earlier one is void
+	red bool
+}
+
+// slab is how many nodes are allocated at once.
+const slab = 32
+
+// take returns an unused node.
+func (r *Ranges) take() *node {
+	if r.free == nil {
+		s := make([]node, slab)
+		for i := range s {
+			s[i].next = r.free
+			r.free = &s[i]
+		}
+	}
+	n := r.free
+	r.free = n.next
+	return n
+}
+
+// insertAfter makes [lo, hi) a node behind p, or the first one if p is nil.
+func (r *Ranges) insertAfter(p *node, lo, hi uint64) *node {
+	n := r.take()
+	n.lo, n.hi, n.prev = lo, hi, p
+	if p == nil {
+		n.next = r.first
+		r.first = n
+	} else {
+		n.next = p.next
+		p.next = n
+	}
+	if n.next == nil {
+		r.last = n
+	} else {
+		n.next.prev = n
+	}
+	if r.alg.hasTree() {
+		r.root.insert(n)
+	}
+	if r.dir.active() {
+		r.dir.insert(n)
+	}
+	r.count++
+	r.stats.MaxNodes = max(r.stats.MaxNodes, r.count)
+	return n
+}
+
+// unlink ends the life of n.
+func (r *Ranges) unlink(n *node) {
+	if r.alg.hasTree() {
+		r.root.remove(n)
+	}
+	if r.dir.active() {
+		r.dir.remove(n)
+	}
+	if n.prev == nil {
+		r.first = n.next
+	} else {
+		n.prev.next = n.next
+	}
+	if n.next == nil {
+		r.last = n.prev
+	} else {
+		n.next.prev = n.prev
+	}
+	n.gen++
+	n.prev = nil
+	n.next = r.free
+	r.free = n
+	r.count--
+}
+
+// setLo moves the beginning of n, which stays between its neighbours.
+func (r *Ranges) setLo(n *node, lo uint64) {
+	if r.dir.active() {
+		r.dir.remove(n)
+		n.lo = lo
+		r.dir.insert(n)
+		return
+	}
+	n.lo = lo
+}
