@@ -9,28 +9,31 @@ import (
 
 // Conn is one Multipath TCP connection, or the attempt to make one.
 type Conn struct {
-	ID         int
-	Inferred   bool // no handshake is in the capture; subflows were joined by their data
-	Version    wire.Version
-	Key        [2]wire.Key // of A and B
-	HasKey     [2]bool
-	Given      [2]bool // the key was supplied, not captured
-	Token      [2]wire.Token
-	IDSN       [2]uint64
-	Flags      [2]wire.CapableFlags
-	HasFlags   [2]bool
-	Checksum   bool // DSS checksums were negotiated
-	Subflows   []*Subflow
-	Dir        [2]ConnDir // data sent by A and by B
-	Early      Ref        // a JOIN before any DSS on the first subflow (R3.1-21)
-	Fastclose  Ref
-	MPFail     [2]Ref // sent by A, by B
-	Infinite   [2]Ref
-	FirstDSS   Ref
-	Mismatch   Ref // the third ACK echoed another key than the SYN/ACK gave
-	Compacted  bool
-	DroppedAny bool
-	Findings   []Finding
+	ID            int
+	Inferred      bool // no handshake is in the capture; subflows were joined by their data
+	Version       wire.Version
+	Key           [2]wire.Key // of A and B
+	HasKey        [2]bool
+	Given         [2]bool // the key was supplied, not captured
+	Token         [2]wire.Token
+	IDSN          [2]uint64
+	Flags         [2]wire.CapableFlags
+	HasFlags      [2]bool
+	Checksum      bool // DSS checksums were negotiated
+	Subflows      []*Subflow
+	Dir           [2]ConnDir // data sent by A and by B
+	Early         Ref        // a JOIN before any DSS on the first subflow (R3.1-21)
+	Fastclose     Ref
+	FastcloseSide int
+	MPFailDSN     [2]uint64
+	AddAddrs      int
+	MPFail        [2]Ref // sent by A, by B
+	Infinite      [2]Ref
+	FirstDSS      Ref
+	Mismatch      Ref // the third ACK echoed another key than the SYN/ACK gave
+	Compacted     bool
+	DroppedAny    bool
+	Findings      []Finding
 
 	hasVersion bool
 	closing    bool
@@ -56,6 +59,7 @@ type ConnDir struct {
 	hasOrigin bool
 	low       bool   // only the low 32 bits of origin are known
 	end       uint64 // highest position seen, mapped data only
+	contig    uint64 // all before was seen
 	ledger    ledger
 	store     store
 	sample    sample
@@ -65,28 +69,29 @@ type ConnDir struct {
 
 // Stats are counts over the packets of one direction, named as the JSON names them.
 type Stats struct {
-	Mappings, RepeatedMappings, WithChecksum         int
-	DataAcks, DataAck32, DataAck64, DSN32, DSN64     int
-	InfiniteMappings, DataFinPackets                 int
-	NewBytes, DupSameSubflow, DupTCPRetrans          uint64
-	DupNewSSN, Reinjected                            uint64
-	ReinjectionPackets                               int
-	FirstReinjection                                 Ref
-	Unmapped, UnmappedAfterInfinite                  uint64
-	SynData                                          uint64
-	Conflicts                                        int
-	ConflictRef                                      Ref
-	MapConflicts                                     int
-	MapConflictRef                                   Ref
+	Mappings, RepeatedMappings, WithChecksum          int
+	DataAcks, DataAck32, DataAck64, DSN32, DSN64      int
+	InfiniteMappings, DataFinPackets                  int
+	NewBytes, DupSameSubflow, DupTCPRetrans           uint64
+	DupNewSSN, Reinjected                             uint64
+	ReinjectionPackets                                int
+	FirstReinjection                                  Ref
+	FirstResent                                       Ref
+	Unmapped, UnmappedAfterInfinite                   uint64
+	SynData                                           uint64
+	Conflicts                                         int
+	ConflictRef                                       Ref
+	MapConflicts                                      int
+	MapConflictRef                                    Ref
 	SumOK, SumBad, SumIncomplete, FinSumOK, FinSumBad int
-	SumBadFrames                                     []Ref
-	FinDSNs                                          []uint64
-	LastDataAck                                      uint64 // raw, as on the wire
-	HasDataAck                                       bool
-	Crosses32                                        bool // the DSNs cross a multiple of 2^32
-	OldUnjudged                                      uint64 // octets repeated so late that their owner was forgotten
-	StreamGap                                        bool
-	FirstNew, LastNew                                int64 // capture times of new data, ns
+	SumBadFrames                                      []Ref
+	FinDSNs                                           []uint64
+	LastDataAck                                       uint64 // raw, as on the wire
+	HasDataAck                                        bool
+	Crosses32                                         bool   // the DSNs cross a multiple of 2^32
+	OldUnjudged                                       uint64 // octets repeated so late that their owner was forgotten
+	StreamGap                                         bool
+	FirstNew, LastNew                                 int64 // capture times of new data, ns
 }
 
 // posBase is the position of IDSN+1, or of the first data seen where the IDSN is
@@ -208,9 +213,20 @@ func (t *Tracker) compact(c *Conn) {
 	for side := range c.Dir {
 		d := &c.Dir[side]
 		t.stored -= d.store.drop()
-		if d.stream != nil {
+		if t.cfg.Streams && d.HasStart {
+			if d.stream == nil {
+				d.stream = newStream(d.Start)
+			}
 			d.Hash, d.HashedLen = d.stream.sum()
-			d.stream = nil
+		} else if t.cfg.Streams && d.hasOrigin == false {
+			d.Hash = emptyHash[:]
+		}
+		d.stream = nil
+		if d.HasStart {
+			d.StreamGap = d.end > d.ledger.contiguous(d.Start)
+			if d.end > d.Start {
+				d.Crosses32 = d.DSN(d.Start)>>32 != d.DSN(d.end-1)>>32
+			}
 		}
 		d.ledger.freeze(d.Start)
 	}

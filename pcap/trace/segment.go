@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/wire"
 )
 
@@ -18,7 +17,7 @@ type signals struct {
 
 // segment takes one TCP segment of a flow.
 func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
-	d, peer := &sf.Dir[dir], &sf.Dir[dir^1]
+	d := &sf.Dir[dir]
 	sf.Packets++
 	d.Packets++
 	sf.Last, sf.LastTime = t.ref, t.now
@@ -31,6 +30,9 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	}
 	if len(s.Options) > 0 {
 		t.options(sf, dir, s, &sg)
+	}
+	if s.Flags&(wire.SYN|wire.ACK) == wire.SYN && sf.Handshake.SYNCapable && !sg.mptcp && sf.SynPlain == 0 {
+		sf.SynPlain = t.ref
 	}
 	if s.Flags&wire.SYN == 0 && dir == 0 && sf.Handshake.ACK == 0 && s.Flags.Has(wire.ACK) {
 		t.thirdACK(sf, s, &sg)
@@ -66,7 +68,6 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	if s.Flags&wire.FIN != 0 && d.FIN == 0 {
 		d.FIN, d.FINOff = t.ref, off+n
 	}
-	_ = peer
 	if c := sf.Conn; c != nil && s.Flags&(wire.FIN|wire.RST) != 0 {
 		t.maybeClosed(c)
 	} else if c == nil && sf.Closed() && s.Flags&(wire.FIN|wire.RST) != 0 {
@@ -140,6 +141,11 @@ func (t *Tracker) tcp(sf *Subflow, dir int, s *wire.Segment, off, n uint64) (fre
 		default:
 			fresh = d.again(off, end)
 		}
+		if d.waitSince == 0 {
+			d.waitSince, d.waitRef = t.now, t.ref
+		} else if w := t.now - d.waitSince; w > d.Stalled {
+			d.Stalled, d.StallRef = w, d.waitRef
+		}
 		if fresh && !d.sample.on {
 			d.sample = sample{end, t.now, true}
 		}
@@ -151,6 +157,10 @@ func (t *Tracker) tcp(sf *Subflow, dir int, s *wire.Segment, off, n uint64) (fre
 		ack := peer.offset(s.Ack)
 		if ack > peer.ackMax && ack <= peer.next+1 {
 			peer.ackMax = ack
+			peer.waitSince = 0
+			if ack < peer.next {
+				peer.waitSince, peer.waitRef = t.now, t.ref
+			}
 			if peer.sample.on && ack >= peer.sample.end {
 				peer.RTT.add(t.now - peer.sample.at)
 				peer.sample.on = false
@@ -259,5 +269,3 @@ func (t *Tracker) plainData(sf *Subflow, dir int, s *wire.Segment, off uint64) {
 		Subflow: sf, Side: dir, Pos: off, Len: s.PayloadLen, Octets: s.Payload, Ref: t.ref,
 	})
 }
-
-var _ = dataseq.Unwrap32

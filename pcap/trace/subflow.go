@@ -111,12 +111,15 @@ type FlowDir struct {
 	DataNew       uint64 // connection octets first sent here
 	DataDup       uint64 // connection octets sent here again
 	Unmapped      uint64
+	Stalled       int64 // ns: the longest time that data was sent without any ACK advancing
+	StallRef      Ref   // when that began
 
 	isn       uint32
 	hasISN    bool
 	guessed   bool // ssn1 is inferred from a mapping
 	synData   uint32
 	synSum    []byte // octets of data in the SYN, until it is accepted
+	accepted  uint32 // of which the SYN/ACK acknowledged
 	ssn1      uint32 // sequence number of relative SSN 1
 	hasSSN    bool
 	base      uint32 // sequence number whose offset is baseOff
@@ -127,6 +130,8 @@ type FlowDir struct {
 	limited   bool
 	limitedAt int64
 	holes     []span
+	waitSince int64 // first data sent since the last ACK that advanced
+	waitRef   Ref
 	sample    sample
 	maps      mapLog
 	raw       bool // after an infinite mapping or fallback: position = offset + rawDelta

@@ -1,0 +1,120 @@
+package trace
+
+import "github.com/mptcp-go/mptcp/wire"
+
+// givenKey is a key supplied by the user.
+type givenKey struct {
+	key   wire.Key
+	token [2]wire.Token // by version
+	idsn  [2]uint64
+}
+
+func makeGivenKey(k wire.Key) givenKey {
+	var g givenKey
+	g.key = k
+	for v := range g.idsn {
+		g.token[v], g.idsn[v] = k.Derive(wire.Version(v))
+	}
+	return g
+}
+
+// inferDSS handles a DSS on a flow of which no handshake was seen: its connection
+// is found by the neighbourhood of its data sequence numbers, or begun.
+func (t *Tracker) inferDSS(sf *Subflow, dir int, s *wire.Segment, sg *signals, off uint64) {
+	_ = off
+	if c, side := t.neighbour(sf, dir, &sg.dss); c != nil {
+		t.attach(c, sf, side^dir)
+		c.reopened()
+	} else {
+		c := t.newConn(sf)
+		c.Inferred = true
+		c.Version = wire.V1
+		t.useKeys(c, dir, &sg.dss)
+	}
+	t.dss(sf, dir, s, sg)
+	if s.PayloadLen > 0 {
+		t.payload(sf, dir, s, sf.Dir[dir].offset(s.Seq))
+	}
+}
+
+// near is how far apart numbers of one stream may be: no window exceeds it, and 64
+// random bits come as close by chance once in 2^32.
+const near = 1 << 31
+
+// neighbour finds an inferred connection whose data lies close to what the DSS
+// names, and the side that sends in direction dir.
+func (t *Tracker) neighbour(sf *Subflow, dir int, o *wire.DSS) (*Conn, int) {
+	for i := len(t.conns) - 1; i >= 0 && i >= len(t.conns)-inferScan; i-- {
+		c := t.conns[i]
+		if c.Compacted || !c.Inferred && c.HasKey[0] && c.HasKey[1] && c.Subflows[0].Kind == Initial && !c.given() {
+			continue
+		}
+		for side := range 2 {
+			if c.close(side, o) {
+				return c, side
+			}
+		}
+	}
+	return nil, 0
+}
+
+// inferScan bounds the search: a capture that begins midstream has few connections
+// alive at its start.
+const inferScan = 4096
+
+func (c *Conn) given() bool { return c.Given[0] || c.Given[1] }
+
+// close reports whether a DSS sent by side lies near the connection's data. A match
+// in 32 bits alone is believed only in both directions.
+func (c *Conn) close(side int, o *wire.DSS) bool {
+	match, wide := 0, false
+	test := func(d *ConnDir, n uint64, is64 bool) bool {
+		if !d.hasOrigin {
+			return true
+		}
+		ref := d.DSN(max(d.end, d.Acked, posBase))
+		if is64 && !d.low {
+			if diff := int64(n - ref); diff > near || diff < -near {
+				return false
+			}
+			wide = true
+		} else if diff := int32(uint32(n) - uint32(ref)); diff > 1<<24 || diff < -1<<24 {
+			return false
+		}
+		match++
+		return true
+	}
+	if o.Flags&wire.DSSMap != 0 && !test(&c.Dir[side], o.DSN, o.Flags&wire.DSSMap8 != 0) {
+		return false
+	}
+	if o.Flags&wire.DSSAck != 0 && !test(&c.Dir[side^1], o.DataAck, o.Flags&wire.DSSAck8 != 0) {
+		return false
+	}
+	return wide || match == 2
+}
+
+// useKeys gives an inferred connection those of the supplied keys whose IDSN lies
+// not far below its data. Side dir of the flow sent the DSS.
+func (t *Tracker) useKeys(c *Conn, side int, o *wire.DSS) {
+	try := func(side int, n uint64, wide bool) {
+		for _, g := range t.keys {
+			for v := range g.idsn {
+				far := n - g.idsn[v]
+				if !wide {
+					far = uint64(uint32(n) - uint32(g.idsn[v]))
+				}
+				if wide && far < 1<<40 || !wide && far < near {
+					c.Version = wire.Version(v)
+					t.setKey(c, side, g.key, true)
+					return
+				}
+			}
+		}
+	}
+	if o.Flags&wire.DSSMap != 0 {
+		try(side, o.DSN, o.Flags&wire.DSSMap8 != 0)
+	}
+	if o.Flags&wire.DSSAck != 0 {
+		try(side^1, o.DataAck, o.Flags&wire.DSSAck8 != 0)
+	}
+}

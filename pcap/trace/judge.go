@@ -1,0 +1,284 @@
+package trace
+
+import (
+	"fmt"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// sideName is how findings call the ends of a connection.
+func sideName(side int) string { return [...]string{"A", "B"}[side&1] }
+
+func (c *Conn) report(k *kind, sf *Subflow, frames []Ref, args ...any) {
+	c.Findings = append(c.Findings, k.make(c, sf, args, frames...))
+}
+
+func refs(r ...Ref) []Ref { return r }
+
+// judge draws the conclusions about a connection that is over, or at the end of
+// the capture.
+func (t *Tracker) judge(c *Conn) {
+	first := c.Subflows[0]
+	if !c.Inferred {
+		c.judgeHandshake(first)
+	} else {
+		c.report(midstream, nil, refs(first.First))
+	}
+	if c.Mismatch != 0 {
+		c.report(keyEcho, first, refs(first.Handshake.SYNACK, c.Mismatch))
+	}
+	if c.Early != 0 {
+		c.report(joinEarly, nil, refs(c.Early))
+	}
+	for _, sf := range c.Subflows {
+		if sf.join != nil {
+			judgeJoin(sf, func(k *kind, frames []Ref, args ...any) { c.report(k, sf, frames, args...) })
+		}
+	}
+	for side := range c.Dir {
+		c.judgeData(side)
+	}
+	c.judgeFail()
+	c.judgeSilence()
+	c.judgeClose()
+	for _, sf := range c.Subflows {
+		c.judgeSubflow(sf)
+	}
+}
+
+// judgeHandshake explains a first subflow that did not become MPTCP.
+func (c *Conn) judgeHandshake(sf *Subflow) {
+	h := &sf.Handshake
+	switch {
+	case !h.SYNCapable:
+	case h.SYNACK == 0 && sf.RST != 0 && sf.RSTDir == 1 && sf.Dir[1].Payload == 0:
+		c.report(synRefused, sf, refs(h.SYN, sf.RST), sf.Dst)
+	case h.SYNACK == 0 && sf.Dir[1].Packets == 0:
+		c.report(synUnanswered, sf, refs(h.SYN, sf.Last), h.SYNs)
+	case sf.SynPlain != 0 && !h.SYNACKCapable:
+		c.report(synBlackhole, sf, refs(h.SYN, sf.SynPlain, h.SYNACK), sf.SynWithOption)
+	case h.SYNACK != 0 && !h.SYNACKCapable && h.SYNWhy != "":
+		c.report(fallbackOddSYN, sf, refs(h.SYN, h.SYNACK), h.SYNWhy)
+	case h.SYNACK != 0 && !h.SYNACKCapable:
+		c.report(fallbackSYNACK, sf, refs(h.SYN, h.SYNACK))
+	case h.SYNACKCapable && h.ACK != 0 && !h.ACKCapable && c.FirstDSS == 0:
+		c.report(fallbackACK, sf, refs(h.SYN, h.SYNACK, h.ACK))
+	}
+}
+
+// judgeJoin explains a join that did not become a subflow.
+func judgeJoin(sf *Subflow, report func(k *kind, frames []Ref, args ...any)) {
+	h, j := &sf.Handshake, sf.join
+	ended := ""
+	if sf.RST != 0 {
+		ended = "; the subflow was then reset"
+		if sf.RSTReason >= 0 {
+			ended += fmt.Sprintf(" with reason %d (%v)", sf.RSTReason, wire.ResetReason(sf.RSTReason))
+		}
+	}
+	early := sf.RST != 0 && sf.Dir[0].Payload == 0 && sf.Dir[1].Payload == 0 && !sf.carried()
+	switch {
+	case j.TokenMatch == Wrong && j.SYN != 0:
+		report(tokenUnknown, refs(j.SYN, sf.RST), uint32(j.Token), ended)
+	case j.SYNACKHMAC == Wrong:
+		report(joinSYNACKHMAC, refs(j.SYN, j.SYNACK, sf.RST), ended)
+	case j.ACKHMAC == Wrong:
+		report(joinACKHMAC, refs(j.SYN, j.SYNACK, j.ACK, sf.RST), ended)
+	case j.SYN == 0:
+	case h.SYNACK == 0 && sf.RST != 0 && sf.RSTDir == 1 && sf.RSTReason < 0:
+		report(joinNoListener, refs(j.SYN, sf.RST), sf.Dst)
+	case h.SYNACK == 0 && sf.RST == 0:
+		report(joinUnanswered, refs(j.SYN, sf.Last), h.SYNs)
+	case h.SYNACK != 0 && !h.SYNACKJoin:
+		report(joinStripped, refs(j.SYN, h.SYNACK, sf.RST))
+	case early && sf.RSTReason == int16(wire.ResetProhibited):
+		report(joinRejected, refs(j.SYN, j.SYNACK, j.ACK, sf.RST))
+	case early && sf.RSTReason == int16(wire.ResetMPTCPError) && j.SYNACKHMAC == Right:
+		k := *joinHMACUnproven
+		k.counter = "MPJoinAckHMacFailure"
+		if sf.RSTDir == 0 {
+			k.counter = "MPJoinSynAckHMacFailure"
+		}
+		report(&k, refs(j.SYN, j.SYNACK, j.ACK, sf.RST), "MP_TCPRST reason 1")
+	case early && !sf.established():
+		reason := "a RST without a reason"
+		if sf.RSTReason >= 0 {
+			reason = fmt.Sprintf("MP_TCPRST reason %d (%v)", sf.RSTReason, wire.ResetReason(sf.RSTReason))
+		}
+		report(joinReset, refs(j.SYN, j.SYNACK, sf.RST), reason)
+	}
+}
+
+// carried reports whether a DSS was exchanged on the flow in both directions.
+func (sf *Subflow) carried() bool {
+	return sf.Dir[0].DataNew+sf.Dir[0].DataDup+sf.Dir[1].DataNew+sf.Dir[1].DataDup > 0
+}
+
+// established reports whether the joiner got its fourth ACK: anything from the
+// responder after the third ACK (R3.2-12, R3.2-14).
+func (sf *Subflow) established() bool {
+	return sf.join != nil && sf.join.ACK != 0 && sf.Dir[1].Packets > 1 && !(sf.RST != 0 && sf.RSTDir == 1 && sf.Dir[1].Packets == 2)
+}
+
+func (c *Conn) judgeData(side int) {
+	d := &c.Dir[side]
+	who := sideName(side)
+	if n := d.SumBad; n > 0 {
+		c.Findings = append(c.Findings, sumBad.make(c, nil, []any{n, who}, d.SumBadFrames...))
+		c.Findings[len(c.Findings)-1].Count = n
+	}
+	if d.FinSumBad > 0 {
+		c.report(finSumBad, nil, refs(d.FinRef), who)
+	}
+	if d.SumIncomplete > 0 {
+		c.report(cutCapture, nil, nil, d.SumIncomplete)
+	}
+	if d.Conflicts > 0 {
+		c.report(conflict, nil, refs(d.ConflictRef), d.Conflicts, who)
+	}
+	if d.MapConflicts > 0 {
+		c.report(mapConflict, nil, refs(d.MapConflictRef), d.MapConflicts, who)
+	}
+	if d.Reinjected > 0 {
+		c.report(reinjected, nil, refs(d.FirstReinjection), d.Reinjected, who, d.ReinjectionPackets)
+	}
+	if d.DupNewSSN > 0 {
+		c.report(resent, nil, refs(d.FirstResent), d.DupNewSSN, who)
+	}
+	if d.OldUnjudged > 0 {
+		c.report(evidence, nil, nil, d.OldUnjudged)
+	}
+}
+
+// judgeFail explains MP_FAIL and infinite mappings.
+func (c *Conn) judgeFail() {
+	// The one who detected it speaks first; the other's is the answer.
+	who := -1
+	for side, r := range c.MPFail {
+		if r != 0 && (who < 0 || r < c.MPFail[who]) {
+			who = side
+		}
+	}
+	if who >= 0 {
+		frames := append([]Ref{}, c.Dir[who^1].SumBadFrames...)
+		frames = append(frames, c.MPFail[who], c.MPFail[who^1], c.Infinite[who^1], c.Infinite[who])
+		name, dsn := sideName(who), c.MPFailDSN[who]
+		if len(c.Subflows) > 1 && c.Infinite == [2]Ref{} {
+			c.report(failReset, nil, frames, name, dsn)
+		} else {
+			c.report(fallbackSum, nil, frames, name, dsn)
+		}
+		if c.Dir[who^1].SumBad == 0 && c.Checksum {
+			c.report(failNoProof, nil, refs(c.MPFail[who]), name, dsn)
+		}
+	}
+	for side, r := range c.Infinite {
+		if r != 0 {
+			c.report(infiniteMap, nil, refs(r), sideName(side))
+		}
+	}
+}
+
+// silenceMin is how many packets without options, payload among them, make a
+// finding: a last ACK or FIN without options is what Linux does.
+const silenceMin = 2
+
+// judgeSilence finds options that vanished without a fallback that explains it.
+func (c *Conn) judgeSilence() {
+	if c.MPFail != [2]Ref{} || c.Infinite != [2]Ref{} {
+		return
+	}
+	for _, sf := range c.Subflows {
+		h := &sf.Handshake
+		if sf == c.Subflows[0] && h.SYN != 0 && (!h.SYNACKCapable || !h.ACKCapable && c.FirstDSS == 0) {
+			continue // a fallback in the handshake, explained there
+		}
+		if sf.Kind == Plain {
+			continue
+		}
+		for dir := range sf.silent {
+			q := &sf.silent[dir]
+			if q.count < silenceMin || q.data == 0 {
+				continue
+			}
+			k := *optionsLost
+			k.counter = "DssFallback"
+			if c.FirstDSS == 0 {
+				k.counter = "MPCapableDataFallback"
+			}
+			c.report(&k, sf, refs(sf.Dir[dir].LastOption, q.since), sideName(sf.Side(dir)), q.count, q.data)
+		}
+	}
+}
+
+// judgeClose looks at how the connection ended.
+func (c *Conn) judgeClose() {
+	if c.Fastclose != 0 {
+		c.report(fastclosed, nil, refs(c.Fastclose), sideName(c.FastcloseSide))
+		return
+	}
+	if c.FirstDSS == 0 || c.MPFail != [2]Ref{} || c.Infinite != [2]Ref{} {
+		return
+	}
+	closed := true
+	for _, sf := range c.Subflows {
+		closed = closed && (sf.Closed() || !sf.established() && sf.Kind == Join)
+		if sf.silent[0].data+sf.silent[1].data > 0 {
+			return
+		}
+	}
+	for side := range c.Dir {
+		d := &c.Dir[side]
+		switch {
+		case d.HasFin && d.FinAcked == 0 && closed:
+			c.report(finUnacked, nil, refs(d.FinRef), sideName(side))
+		case !d.HasFin && closed && !c.Inferred:
+			c.report(noFin, nil, refs(c.Subflows[0].Last), sideName(side))
+		}
+	}
+}
+
+// staleAfter is how long data may go unacknowledged before a subflow counts as
+// stale, ns: about four data-level retransmission intervals of Linux.
+const staleAfter = 1e9
+
+// judgeSubflow reports resets and subflows that stopped.
+func (c *Conn) judgeSubflow(sf *Subflow) {
+	if sf.RST != 0 && (sf.Kind != Join || sf.established()) && c.Fastclose == 0 && sf.Dir[0].Packets+sf.Dir[1].Packets > 2 {
+		reason := " without a reason"
+		if sf.RSTReason >= 0 {
+			reason = fmt.Sprintf(" with MP_TCPRST reason %d (%v)", sf.RSTReason, wire.ResetReason(sf.RSTReason))
+		}
+		c.report(subflowReset, sf, refs(sf.RST), " by "+sideName(sf.Side(sf.RSTDir))+reason)
+	}
+	for dir := range sf.Dir {
+		fd := &sf.Dir[dir]
+		if fd.Stalled >= staleAfter && c.Dir[sf.Side(dir)].Reinjected > 0 {
+			c.report(stale, sf, refs(fd.StallRef), sideName(sf.Side(dir)), float64(fd.Stalled)/1e9)
+		}
+	}
+}
+
+// judgeFlows judges what belongs to no connection.
+func (t *Tracker) judgeFlows() {
+	n := 0
+	for _, sf := range t.subflows {
+		if sf.Conn != nil || sf.join == nil {
+			continue
+		}
+		judgeJoin(sf, func(k *kind, frames []Ref, args ...any) {
+			// Thousands of joins with unknown tokens are one attack, not a
+			// thousand findings.
+			if n++; n <= 64 {
+				t.general = append(t.general, k.make(nil, sf, args, frames...))
+				return
+			}
+			t.find(sf, k, frames[0], args...)
+		})
+	}
+	if bad := t.Totals.BadSum - t.Totals.PartialSum; bad > 0 {
+		f := tcpSum.make(nil, nil, []any{bad})
+		f.Count = bad
+		t.general = append(t.general, f)
+	}
+}

@@ -1,0 +1,362 @@
+package trace
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// U64 is a number that is also given as a string where a reader of JSON that keeps
+// floats would lose digits: see ConnRecord.
+type U64 = uint64
+
+// ConnRecord is a connection as `stats --json` prints it. Names, nesting and
+// meaning follow the facts.json files that captures are tested against; what is
+// known beyond has further keys.
+type ConnRecord struct {
+	Schema     int              `json:"schema"`
+	Type       string           `json:"type"` // "connection", or "inferred"
+	ID         int              `json:"id"`
+	File       string           `json:"file,omitempty"`
+	Version    *int             `json:"version"`
+	KeyA       *string          `json:"keyA"`
+	KeyB       *string          `json:"keyB"`
+	TokenA     *string          `json:"tokenA"`
+	TokenB     *string          `json:"tokenB"`
+	IDSNA      *uint64          `json:"idsnA"`
+	IDSNB      *uint64          `json:"idsnB"`
+	IDSNAStr   string           `json:"idsnA_str,omitempty"`
+	IDSNBStr   string           `json:"idsnB_str,omitempty"`
+	Flags      [2]*string       `json:"flags"`
+	Checksum   bool             `json:"csum"`
+	State      string           `json:"state"`
+	Fallback   string           `json:"fallback,omitempty"` // id of the finding that explains it
+	Subflows   []*SubflowRecord `json:"subflows"`
+	AToB       *DirRecord       `json:"A_to_B"`
+	BToA       *DirRecord       `json:"B_to_A"`
+	DurationS  float64          `json:"duration_s"`
+	FindingIDs []string         `json:"findings"`
+}
+
+// SubflowRecord is a flow. Pairs are opener first.
+type SubflowRecord struct {
+	Schema        int         `json:"schema,omitempty"`
+	Type          string      `json:"type,omitempty"` // "subflow" for those without a connection
+	ID            int         `json:"id"`
+	Kind          string      `json:"kind"`
+	Conn          *int        `json:"conn"`
+	Src           string      `json:"src"`
+	Dst           string      `json:"dst"`
+	FirstFrame    int         `json:"first_frame"`
+	Packets       int         `json:"packets"`
+	PayloadBytes  [2]uint64   `json:"payload_bytes"`
+	InitiatedBy   int         `json:"initiated_by_conn_side"`
+	AddrID        [2]*int     `json:"addrid"`
+	Backup        [2]*int     `json:"backup"`
+	TokenMatch    *bool       `json:"token_match"`
+	SynAckHMACOK  *bool       `json:"synack_hmac_ok"`
+	AckHMACOK     *bool       `json:"ack_hmac_ok"`
+	RST           bool        `json:"rst"`
+	RSTReason     *int        `json:"rst_reason"`
+	NewBytes      [2]uint64   `json:"new_bytes"`
+	Share         [2]float64  `json:"share"` // of the connection's new octets, 0 to 1
+	Retransmitted [2]uint64   `json:"retransmitted_bytes"`
+	Gaps          [2]int      `json:"gaps"`
+	LostBytes     [2]uint64   `json:"lost_bytes"` // never seen in the capture
+	HandshakeRTT  [2]*float64 `json:"handshake_rtt_ms"`
+	AckRTT        [2]*Timing  `json:"ack_rtt_ms"`
+	WindowLimited [2]float64  `json:"window_limited_s"`
+	OOODepth      [2]uint64   `json:"out_of_order_depth_bytes"`
+}
+
+// Timing summarises samples in milliseconds.
+type Timing struct {
+	N    int     `json:"n"`
+	Min  float64 `json:"min"`
+	Mean float64 `json:"mean"`
+	Max  float64 `json:"max"`
+}
+
+// DirRecord is the data of one side.
+type DirRecord struct {
+	Mappings              int      `json:"mappings"`
+	RepeatedMappings      int      `json:"repeated_mappings"`
+	WithChecksum          int      `json:"with_checksum"`
+	InfiniteMappings      int      `json:"infinite_mappings"`
+	DataAcks              int      `json:"data_acks"`
+	DAck32                int      `json:"dack32"`
+	DAck64                int      `json:"dack64"`
+	DSN32                 int      `json:"dsn32"`
+	DSN64                 int      `json:"dsn64"`
+	DataFinPkts           int      `json:"data_fin_pkts"`
+	DataFinDSN            []uint64 `json:"data_fin_dsn"`
+	DataFinDSNStr         []string `json:"data_fin_dsn_str,omitempty"`
+	LastDataAck           *uint64  `json:"last_data_ack_seen"`
+	LastDataAckStr        string   `json:"last_data_ack_seen_str,omitempty"`
+	SynDataBytes          uint64   `json:"syn_data_bytes"`
+	NewBytes              uint64   `json:"new_bytes"`
+	DupSameSubflow        uint64   `json:"dup_same_subflow"`
+	DupTCPRetrans         uint64   `json:"dup_tcp_retrans"`
+	DupSameSubflowNewSSN  uint64   `json:"dup_same_subflow_new_ssn"`
+	Reinjected            uint64   `json:"reinjected_other_subflow"`
+	ReinjectionPackets    int      `json:"reinjection_packets"`
+	FirstReinjectionFrame *int     `json:"first_reinjection_frame"`
+	Unmapped              uint64   `json:"unmapped_bytes"`
+	UnmappedInfinite      uint64   `json:"unmapped_bytes_after_infinite"`
+	Conflicts             int      `json:"payload_conflicts"`
+	MappingConflicts      int      `json:"mapping_conflicts"`
+	SumOK                 int      `json:"dss_csum_ok"`
+	SumBad                int      `json:"dss_csum_bad"`
+	SumIncomplete         int      `json:"dss_csum_incomplete"`
+	SumBadFrames          []int    `json:"dss_csum_bad_mapping_frames"`
+	FinSumOK              int      `json:"dfin_csum_ok"`
+	FinSumBad             int      `json:"dfin_csum_bad"`
+	StreamLen             *uint64  `json:"stream_len"`
+	StreamGap             *bool    `json:"stream_gap"`
+	StreamSHA256          *string  `json:"stream_sha256"`
+	Crosses32             *bool    `json:"dsn_crosses_2^32"`
+	DataFin               string   `json:"data_fin"` // "none", "sent", "acknowledged"
+	Goodput               float64  `json:"goodput_bps"`
+	Latency               *Timing  `json:"data_ack_latency_ms"`
+	MaxDepth              uint64   `json:"max_out_of_order_bytes"`
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func (v Tri) ptr() *bool {
+	if v == Unknown {
+		return nil
+	}
+	return ptr(v == Right)
+}
+
+func (s *Samples) timing() *Timing {
+	if s.N == 0 {
+		return nil
+	}
+	return &Timing{s.N, ms(s.Min), ms(s.Mean()), ms(s.Max)}
+}
+
+func ms(ns int64) float64 { return float64(ns) / 1e6 }
+
+// Hex is the key as captures are annotated with.
+func keyHex(k wire.Key) string { return fmt.Sprintf("%016x", uint64(k)) }
+
+const bigInt = 1 << 53
+
+// str gives numbers a float64 cannot hold as text too.
+func str(v uint64) string {
+	if v <= bigInt {
+		return ""
+	}
+	return strconv.FormatUint(v, 10)
+}
+
+// Record makes the JSON form of c. Keys are left out unless showKeys.
+func (t *Tracker) Record(c *Conn, showKeys bool) *ConnRecord {
+	r := &ConnRecord{
+		Schema: 1, Type: "connection", ID: c.ID, Checksum: c.Checksum, State: c.State(), Fallback: c.Fallback(),
+		AToB: c.Dir[0].record(), BToA: c.Dir[1].record(),
+	}
+	if c.Inferred {
+		r.Type = "inferred"
+	}
+	if c.hasVersion || c.HasFlags[0] || c.HasFlags[1] {
+		r.Version = ptr(int(c.Version))
+	}
+	known := c.Version <= wire.V1
+	for side, p := range [2]struct {
+		key, token **string
+		idsn       **uint64
+		str        *string
+	}{{&r.KeyA, &r.TokenA, &r.IDSNA, &r.IDSNAStr}, {&r.KeyB, &r.TokenB, &r.IDSNB, &r.IDSNBStr}} {
+		if c.HasFlags[side] {
+			r.Flags[side] = ptr(fmt.Sprintf("%02x", uint8(c.Flags[side])))
+		}
+		if !c.HasKey[side] {
+			continue
+		}
+		if showKeys {
+			*p.key = ptr(keyHex(c.Key[side]))
+		} else {
+			*p.key = ptr("hidden")
+		}
+		if known {
+			*p.token = ptr(fmt.Sprintf("%08x", uint32(c.Token[side])))
+			*p.idsn = ptr(c.IDSN[side])
+			*p.str = str(c.IDSN[side])
+		}
+	}
+	first, last := int64(0), int64(0)
+	for _, sf := range c.Subflows {
+		r.Subflows = append(r.Subflows, t.SubflowRecord(sf))
+		if first == 0 || sf.FirstTime < first {
+			first = sf.FirstTime
+		}
+		last = max(last, sf.LastTime)
+	}
+	r.DurationS = float64(last-first) / 1e9
+	r.FindingIDs = []string{}
+	for _, f := range c.Findings {
+		r.FindingIDs = append(r.FindingIDs, f.ID)
+	}
+	return r
+}
+
+// SubflowRecord makes the JSON form of a flow.
+func (t *Tracker) SubflowRecord(sf *Subflow) *SubflowRecord {
+	r := &SubflowRecord{
+		ID: sf.ID, Kind: sf.Kind.String(), Src: sf.Src.String(), Dst: sf.Dst.String(),
+		FirstFrame: sf.First.Frame(), Packets: sf.Packets, InitiatedBy: sf.OpenerSide, RST: sf.RST != 0,
+	}
+	if sf.RST != 0 && sf.RSTReason >= 0 {
+		r.RSTReason = ptr(int(sf.RSTReason))
+	}
+	if sf.Conn != nil {
+		r.Conn = ptr(sf.Conn.ID)
+	}
+	if j := sf.join; j != nil {
+		for i := range 2 {
+			if j.ID[i] >= 0 {
+				r.AddrID[i] = ptr(j.ID[i])
+			}
+			if j.Backup[i] >= 0 {
+				r.Backup[i] = ptr(j.Backup[i])
+			}
+		}
+		r.TokenMatch = j.TokenMatch.ptr()
+		r.SynAckHMACOK = j.SYNACKHMAC.ptr()
+		r.AckHMACOK = j.ACKHMAC.ptr()
+	}
+	to, from := sf.Handshake.RTT()
+	for i, v := range [2]int64{to, from} {
+		if v > 0 {
+			r.HandshakeRTT[i] = ptr(ms(v))
+		}
+	}
+	for i := range sf.Dir {
+		d := &sf.Dir[i]
+		r.PayloadBytes[i] = d.Payload
+		r.NewBytes[i] = d.DataNew
+		r.Retransmitted[i] = d.Retransmitted
+		r.Gaps[i], r.LostBytes[i] = d.Gaps, d.GapOctets
+		r.AckRTT[i] = d.RTT.timing()
+		r.WindowLimited[i] = float64(d.Limited) / 1e9
+		r.OOODepth[i] = d.OOODepth
+		r.Share[i] = sf.Share(i)
+	}
+	return r
+}
+
+// Share is the part of the connection's new octets that direction dir of the flow
+// carried, 0 to 1.
+func (sf *Subflow) Share(dir int) float64 {
+	if sf.Conn == nil {
+		return 0
+	}
+	if all := sf.Conn.Dir[sf.Side(dir)].NewBytes; all > 0 {
+		return float64(sf.Dir[dir].DataNew) / float64(all)
+	}
+	return 0
+}
+
+func (d *ConnDir) record() *DirRecord {
+	r := &DirRecord{
+		Mappings: d.Mappings, RepeatedMappings: d.RepeatedMappings, WithChecksum: d.WithChecksum,
+		InfiniteMappings: d.InfiniteMappings, DataAcks: d.DataAcks, DAck32: d.DataAck32, DAck64: d.DataAck64,
+		DSN32: d.DSN32, DSN64: d.DSN64, DataFinPkts: d.DataFinPackets, DataFinDSN: d.FinDSNs,
+		SynDataBytes: d.SynData, NewBytes: d.NewBytes, DupSameSubflow: d.DupSameSubflow,
+		DupTCPRetrans: d.DupTCPRetrans, DupSameSubflowNewSSN: d.DupNewSSN, Reinjected: d.Stats.Reinjected,
+		ReinjectionPackets: d.ReinjectionPackets, Unmapped: d.Unmapped, UnmappedInfinite: d.UnmappedAfterInfinite,
+		Conflicts: d.Conflicts, MappingConflicts: d.MapConflicts, SumOK: d.SumOK, SumBad: d.SumBad, SumIncomplete: d.SumIncomplete,
+		FinSumOK: d.FinSumOK, FinSumBad: d.FinSumBad, SumBadFrames: []int{}, DataFin: d.FinState(),
+		Goodput: d.Goodput(), Latency: d.Latency.timing(), MaxDepth: d.MaxDepth,
+	}
+	if r.DataFinDSN == nil {
+		r.DataFinDSN = []uint64{}
+	}
+	for _, v := range d.FinDSNs {
+		if s := str(v); s != "" {
+			r.DataFinDSNStr = append(r.DataFinDSNStr, s)
+		}
+	}
+	if d.HasDataAck {
+		r.LastDataAck, r.LastDataAckStr = ptr(d.LastDataAck), str(d.LastDataAck)
+	}
+	if d.FirstReinjection != 0 {
+		r.FirstReinjectionFrame = ptr(d.FirstReinjection.Frame())
+	}
+	for _, f := range d.SumBadFrames {
+		r.SumBadFrames = append(r.SumBadFrames, f.Frame())
+	}
+	if n, ok := d.StreamLen(); ok {
+		r.StreamLen, r.StreamGap = &n, ptr(d.StreamGap)
+		r.Crosses32 = ptr(d.Crosses32)
+	}
+	if d.Hash != nil {
+		r.StreamSHA256 = ptr(hex.EncodeToString(d.Hash))
+	}
+	return r
+}
+
+// FinState says how far the closing of one direction got.
+func (d *ConnDir) FinState() string {
+	switch {
+	case !d.HasFin:
+		return "none"
+	case d.FinAcked == 0:
+		return "sent"
+	}
+	return "acknowledged"
+}
+
+// Goodput is new octets over the time between the first and the last of them, bit/s.
+func (d *ConnDir) Goodput() float64 {
+	if d.LastNew <= d.FirstNew {
+		return 0
+	}
+	return float64(d.NewBytes) * 8 / (float64(d.LastNew-d.FirstNew) / 1e9)
+}
+
+// State says in a word what became of the connection.
+func (c *Conn) State() string {
+	h := &c.Subflows[0].Handshake
+	switch {
+	case c.Inferred:
+		return "mptcp"
+	case c.Infinite != [2]Ref{} || c.MPFail != [2]Ref{} && len(c.Subflows) == 1:
+		return "fallback"
+	case c.FirstDSS != 0:
+		for _, f := range c.Findings {
+			if f.ID == optionsLost.id && len(c.Subflows) == 1 {
+				return "fallback"
+			}
+		}
+		return "mptcp"
+	case h.SYNACK == 0:
+		return "unanswered"
+	case !h.SYNACKCapable || h.ACK != 0 && !h.ACKCapable:
+		return "fallback"
+	case h.ACK != 0:
+		return "mptcp"
+	}
+	return "half-open"
+}
+
+// Fallback returns the id of the finding that explains why the connection is plain
+// TCP, "" where it is not.
+func (c *Conn) Fallback() string {
+	for _, k := range []*kind{
+		synStripped, synackStripped, plainServer, fallbackSum, synBlackhole, fallbackOddSYN, fallbackSYNACK,
+		fallbackACK, optionsLost, infiniteMap,
+	} {
+		for _, f := range c.Findings {
+			if f.ID == k.id {
+				return f.ID
+			}
+		}
+	}
+	return ""
+}
