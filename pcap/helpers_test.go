@@ -117,23 +117,27 @@ func wantEnd(t *testing.T, err, want error, offset int64) {
 	}
 }
 
-// captures returns the captures with independent oracles that lie outside of this
-// repository. They are not always there.
+// captures returns some captures of testdata and those with independent oracles that
+// lie outside of this repository. The latter are not always there.
 func captures(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	root := filepath.Join("..", "..", "shared", "captures")
-	filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+	for _, base := range []string{"comments.pcapng", "malformed-flows.pcap", "sll2-any.pcap"} {
+		names = append(names, filepath.Join("..", "testdata", base))
+	}
+	ours := len(names)
+	shared := filepath.Join("..", "..", "shared", "captures")
+	filepath.WalkDir(shared, func(path string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && (strings.HasSuffix(path, ".pcap") || strings.HasSuffix(path, ".pcapng")) {
 			names = append(names, path)
 		}
 		return nil
 	})
-	if len(names) == 0 {
+	if len(names) == ours {
 		if os.Getenv("MPTCP_REQUIRE_SHARED") == "1" {
-			t.Fatalf("no captures in %s", root)
+			t.Fatalf("no captures in %s", shared)
 		}
-		t.Skipf("no captures in %s", root)
+		t.Logf("no captures in %s: those of testdata only", shared)
 	}
 	return names
 }
