@@ -28,7 +28,7 @@ func BenchmarkOrder(b *testing.B) {
 		for _, w := range workloads() {
 			b.Run(fmt.Sprint(a, "/", w), func(b *testing.B) {
 				trace := w.trace(w.length())
-				r := NewRanges(a, Config{Octets: 1 << 30})
+				r := NewRanges(a, w.config())
 				lap := uint64(len(trace)) * mss
 				nodes, base := 0, uint64(0)
 				for b.Loop() {

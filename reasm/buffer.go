@@ -3,7 +3,7 @@ package reasm
 // A Buffer is the Queue of this package: Ranges, and a store for the octets.
 //
 // Its memory is what it holds, in pages of 4 KiB: at most Octets and two pages for
-// octets, 64 octets for each node, and a directory of about 0.8 % of Octets if
+// octets, 64 octets for each node, and a directory of about 0.4 % of Octets if
 // AllShortcuts makes one. An empty Buffer holds no pages; Trim gives back the rest.
 //
 // Octets may be pending: in the queue, but not to be delivered before the checksum

@@ -84,7 +84,7 @@ func (r *Ranges) unlink(n *node) {
 
 // setLo moves the beginning of n, which stays between its neighbours.
 func (r *Ranges) setLo(n *node, lo uint64) {
-	if r.dir.active() {
+	if r.dir.active() && n.lo>>dirShift != lo>>dirShift {
 		r.dir.remove(n)
 		n.lo = lo
 		r.dir.insert(n)

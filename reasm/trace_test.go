@@ -53,3 +53,8 @@ func (w workload) trace(n int) []arrival {
 
 // length is long enough for the queue to have its depth most of the time.
 func (w workload) length() int { return max(4096, 16*w.depth) }
+
+// config has bounds that are large enough, as a tuned receive buffer is.
+func (w workload) config() Config {
+	return Config{Octets: 4 * max(w.depth, 100) * mss, Nodes: 4 * max(w.depth, 100)}
+}
