@@ -212,6 +212,11 @@ var (
 		"an %s option of %d octets has a length that fits no form of it",
 		"receivers ignore it; report it to the sender's implementer",
 	}
+	overrunOption = &kind{
+		"MPD-OVERRUN", Warn, "RFC 9293 section 3.1", "",
+		"an %s option claims %d octets and the header has %d left",
+		"receivers ignore it and what follows; report it to the sender's implementer",
+	}
 	unknownOption = &kind{
 		"MPD-UNKNOWN-SUBTYPE", Info, "RFC 8684 section 8", "",
 		"an option of %s, which no standard defines",
@@ -247,5 +252,5 @@ var catalogue = []*kind{
 	tokenUnknown, joinSYNACKHMAC, joinACKHMAC, joinHMACUnproven, joinNoListener, joinRejected,
 	joinReset, joinStripped, joinUnanswered, joinEarly, addAddrHMAC, fastclosed, fastcloseKey,
 	subflowReset, conflict, mapConflict, reinjected, resent, stale, noFin, finUnacked,
-	malformedOption, unknownOption, midstream, evidence, cutCapture, tcpSum,
+	malformedOption, overrunOption, unknownOption, midstream, evidence, cutCapture, tcpSum,
 }

@@ -1,7 +1,7 @@
 package trace
 
 import (
-	"crypto/sha256"
+	"slices"
 
 	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/wire"
@@ -35,9 +35,10 @@ type Conn struct {
 	DroppedAny    bool
 	Findings      []Finding
 
-	hasVersion bool
-	closing    bool
-	more       int // findings beyond the limit
+	hasVersion  bool // by the SYN/ACK or what follows it
+	sentVersion bool
+	closing     bool
+	more        int // findings beyond the limit
 }
 
 // ConnDir is the data of one side.
@@ -99,7 +100,7 @@ type Stats struct {
 const posBase = 1 << 40
 
 func (t *Tracker) newConn(sf *Subflow) *Conn {
-	c := &Conn{ID: len(t.conns)}
+	c := &Conn{ID: len(t.conns) - t.inferred}
 	t.conns = append(t.conns, c)
 	t.attach(c, sf, 0)
 	return c
@@ -161,13 +162,13 @@ func (d *ConnDir) pos(dsn uint64, wide bool) uint64 {
 // DSN of a position.
 func (d *ConnDir) DSN(pos uint64) uint64 { return d.origin + pos }
 
-// StreamLen is the length of the contiguous mapped stream; ok is false where the
-// IDSN is unknown.
+// StreamLen is the length of the contiguous mapped stream, from segments captured
+// whole; ok is false where the IDSN is unknown.
 func (d *ConnDir) StreamLen() (n uint64, ok bool) {
 	if !d.HasStart {
 		return 0, false
 	}
-	return d.ledger.contiguous(d.Start) - d.Start, true
+	return d.ledger.prefix(d.Start) - d.Start, true
 }
 
 // MPTCP reports whether the connection carried data under MPTCP's control.
@@ -218,8 +219,6 @@ func (t *Tracker) compact(c *Conn) {
 				d.stream = newStream(d.Start)
 			}
 			d.Hash, d.HashedLen = d.stream.sum()
-		} else if t.cfg.Streams && d.hasOrigin == false {
-			d.Hash = emptyHash[:]
 		}
 		d.stream = nil
 		if d.HasStart {
@@ -240,6 +239,18 @@ func (t *Tracker) Finish() {
 	}
 	t.judgeFlows()
 	t.closed = nil
+	// Connections known by their handshake are numbered first, whatever was
+	// inferred between them.
+	slices.SortStableFunc(t.conns, func(a, b *Conn) int {
+		switch {
+		case a.Inferred == b.Inferred:
+			return 0
+		case b.Inferred:
+			return -1
+		}
+		return 1
+	})
+	for i, c := range t.conns {
+		c.ID = i
+	}
 }
-
-var emptyHash = sha256.Sum256(nil)

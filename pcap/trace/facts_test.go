@@ -167,12 +167,53 @@ func TestFactsOfEveryCapture(t *testing.T) {
 					out = append(out, differences(fmt.Sprintf("connection %d", i), w, r)...)
 				}
 			}
+			out = exempt(t, name, out)
 			sort.Strings(out)
 			if len(out) > 0 {
 				t.Errorf("%d differences:\n%s", len(out), strings.Join(out[:min(len(out), 40)], "\n"))
 			}
 		})
 	}
+}
+
+// exemptions name where an oracle is wrong, or clips what we refuse. Each must be
+// needed: a difference that went away is reported.
+var exemptions = map[string]map[string]string{
+	"kernel/malformed-flows.pcap": {
+		// Frames 95 and 96 have a data offset below 5 and one beyond the segment; the
+		// oracle reads options and payload at a place of its own choice.
+		"connections:":                 "frame 96",
+		"mptcp_packets:":               "frame 96",
+		"subtypes.0:":                  "frame 96",
+		"subflow 95.conn:":             "frame 96",
+		"subflow 95.kind:":             "frame 96",
+		"subflow 94.payload_bytes[0]:": "frame 95",
+		// MP_JOIN of no legal length, or clipped by the header: the oracle takes the
+		// first for plain and believes the second.
+		"subflow 8.kind:":         "length 14",
+		"subflow 9.kind:":         "length 23",
+		"subflow 48.kind:":        "length 5",
+		"subflow 62.kind:":        "length 14",
+		"subflow 73.kind:":        "length 13",
+		"subflow 58.kind:":        "overruns the header",
+		"subflow 58.addrid[0]:":   "overruns the header",
+		"subflow 58.backup[0]:":   "overruns the header",
+		"subflow 58.token_match:": "overruns the header",
+		"subflow 76.kind:":        "overruns the header",
+		"subflow 76.addrid[1]:":   "overruns the header",
+		"subflow 76.backup[1]:":   "overruns the header",
+	},
+}
+
+func exempt(t *testing.T, name string, out []string) []string {
+	for prefix, why := range exemptions[name] {
+		n := len(out)
+		out = slices.DeleteFunc(out, func(s string) bool { return strings.HasPrefix(s, prefix) })
+		if len(out) == n {
+			t.Errorf("exemption %q (%s) is not needed", prefix, why)
+		}
+	}
+	return out
 }
 
 // inferredAway undoes what we infer beyond the oracle, which joins flows by

@@ -115,16 +115,21 @@ func (t *Tracker) capable(sf *Subflow, dir int, s *wire.Segment, opt wire.Option
 		sf.SynWithOption++
 		if err != nil {
 			h.SYNWhy = "its length fits no version"
-			return
+			m.Version = wire.Version(opt[2] & 15)
+			if len(opt) > 3 {
+				m.Flags = wire.CapableFlags(opt[3])
+			}
+			c.sentVersion = true
+		} else {
+			h.SYNWhy = oddSYN(m)
 		}
-		h.SYNWhy = oddSYN(m)
 		if !c.hasVersion {
 			c.Version = m.Version
 		}
-		if !c.HasFlags[0] {
+		if err == nil || len(opt) > 3 { // of several, the last
 			c.Flags[0], c.HasFlags[0] = m.Flags, true
 		}
-		if m.Version == wire.V0 && m.HasSender && !m.HasReceiver {
+		if err == nil && m.Version == wire.V0 && m.HasSender && !m.HasReceiver {
 			t.setKey(c, 0, m.Sender, false)
 		}
 	case syn:

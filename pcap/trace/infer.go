@@ -27,7 +27,8 @@ func (t *Tracker) inferDSS(sf *Subflow, dir int, s *wire.Segment, sg *signals, o
 		c.reopened()
 	} else {
 		c := t.newConn(sf)
-		c.Inferred = true
+		t.inferred++
+		c.ID, c.Inferred = -t.inferred, true
 		c.Version = wire.V1
 		t.useKeys(c, dir, &sg.dss)
 	}

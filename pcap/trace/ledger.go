@@ -18,6 +18,7 @@ type ledger struct {
 	head   int
 	floor  uint64 // what lies below was forgotten
 	frozen uint64 // contiguous end, once frozen
+	whole  uint64 // prefix, once frozen
 	isCold bool
 }
 
@@ -90,9 +91,21 @@ func (l *ledger) contiguous(from uint64) uint64 {
 	return from
 }
 
-// freeze keeps only the answer.
+// prefix is contiguous over segments captured whole only.
+func (l *ledger) prefix(from uint64) uint64 {
+	if l.isCold {
+		return max(l.whole, from)
+	}
+	from = max(from, l.floor)
+	for i := l.find(from); i < len(l.at) && l.at[i].lo <= from && l.at[i].whole; i++ {
+		from = l.at[i].hi
+	}
+	return from
+}
+
+// freeze keeps only the answers.
 func (l *ledger) freeze(from uint64) {
-	l.frozen = l.contiguous(from)
+	l.frozen, l.whole = l.contiguous(from), l.prefix(from)
 	l.isCold = true
 	l.at, l.head = nil, 0
 }

@@ -3,6 +3,7 @@ package trace
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"strconv"
 
 	"github.com/mptcp-go/mptcp/wire"
@@ -123,6 +124,11 @@ type DirRecord struct {
 	MaxDepth              uint64   `json:"max_out_of_order_bytes"`
 }
 
+// endpoint is address, colon and port, without brackets for IPv6 too.
+func endpoint(a netip.AddrPort) string {
+	return a.Addr().String() + ":" + strconv.Itoa(int(a.Port()))
+}
+
 func ptr[T any](v T) *T { return &v }
 
 func (v Tri) ptr() *bool {
@@ -163,7 +169,7 @@ func (t *Tracker) Record(c *Conn, showKeys bool) *ConnRecord {
 	if c.Inferred {
 		r.Type = "inferred"
 	}
-	if c.hasVersion || c.HasFlags[0] || c.HasFlags[1] {
+	if c.hasVersion || c.sentVersion || c.HasFlags[0] || c.HasFlags[1] {
 		r.Version = ptr(int(c.Version))
 	}
 	known := c.Version <= wire.V1
@@ -208,7 +214,7 @@ func (t *Tracker) Record(c *Conn, showKeys bool) *ConnRecord {
 // SubflowRecord makes the JSON form of a flow.
 func (t *Tracker) SubflowRecord(sf *Subflow) *SubflowRecord {
 	r := &SubflowRecord{
-		ID: sf.ID, Kind: sf.Kind.String(), Src: sf.Src.String(), Dst: sf.Dst.String(),
+		ID: sf.ID, Kind: sf.Kind.String(), Src: endpoint(sf.Src), Dst: endpoint(sf.Dst),
 		FirstFrame: sf.First.Frame(), Packets: sf.Packets, InitiatedBy: sf.OpenerSide, RST: sf.RST != 0,
 	}
 	if sf.RST != 0 && sf.RSTReason >= 0 {

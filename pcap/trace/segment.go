@@ -81,16 +81,18 @@ func (t *Tracker) options(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 	for {
 		opt, next, ok := rest.Next()
 		if !ok {
+			t.overrun(sf, dir, rest, sg)
 			break
 		}
 		rest = next
 		switch opt.Kind() {
 		case wire.KindTimestamps:
 		case wire.KindMPTCP:
+			sg.mptcp = true
 			if len(opt) < 3 {
+				t.malformed(sf, dir, opt)
 				continue
 			}
-			sg.mptcp = true
 			st := opt.Subtype()
 			t.Totals.Subtypes[st]++
 			if st == wire.SubDSS {
@@ -117,6 +119,25 @@ func (t *Tracker) options(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 		t.Totals.MPTCP++
 		sf.MPTCPPackets++
 	}
+}
+
+// overrun notes an MPTCP option whose length goes beyond the header. Receivers
+// ignore it; that it is there is still a fact.
+func (t *Tracker) overrun(sf *Subflow, dir int, rest wire.Options, sg *signals) {
+	for len(rest) > 0 && rest[0] == wire.KindNOP {
+		rest = rest[1:]
+	}
+	if len(rest) < 3 || rest[0] != wire.KindMPTCP || int(rest[1]) <= len(rest) || t.cut {
+		return
+	}
+	sg.mptcp = true
+	opt := wire.Option(rest)
+	t.Totals.Subtypes[opt.Subtype()]++
+	if opt.Subtype() == wire.SubMPCapable {
+		t.capable(sf, dir, &t.seg, opt)
+		return
+	}
+	t.malformed(sf, dir, opt)
 }
 
 // tcp keeps the books of one direction and reports whether the payload holds

@@ -82,7 +82,15 @@ func (t *Tracker) malformed(sf *Subflow, dir int, opt wire.Option) {
 	if t.cfg.Events {
 		t.event(sf, Event{Kind: "malformed", Subtype: opt.Subtype(), Len: len(opt)})
 	}
-	t.find(sf, malformedOption, t.ref, opt.Subtype().String(), len(opt))
+	name := "MPTCP"
+	if len(opt) >= 3 {
+		name = opt.Subtype().String()
+	}
+	if n := int(opt[1]); n > len(opt) {
+		t.find(sf, overrunOption, t.ref, name, n, len(opt))
+		return
+	}
+	t.find(sf, malformedOption, t.ref, name, len(opt))
 }
 
 func (t *Tracker) addAddr(sf *Subflow, dir int, opt wire.Option) {

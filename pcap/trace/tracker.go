@@ -77,7 +77,7 @@ type Totals struct {
 	MPTCP         int // of which with an MPTCP option
 	BadSum        int // TCP checksum wrong, offloaded ones included
 	PartialSum    int // of which offloaded: the pseudo-header's sum alone
-	Truncated     int // TCP payload or options cut by the snaplen
+	Truncated     int // frames cut by the snaplen
 	NotIP         int // ARP and the like
 	NotTCP        int // UDP, ICMP ...
 	Fragments     int // IP fragments: not reassembled
@@ -102,14 +102,15 @@ type Tracker struct {
 	tokens   map[wire.Token]tokenOwner
 	keys     []givenKey
 	closed   []*Conn // waiting to be compacted
+	inferred int     // connections that were
 	stored   int     // payload octets held
 	events   []Event
 	general  []Finding
 
-	seg  wire.Segment
-	file int
-	now  int64
-	ref  Ref
+	seg wire.Segment
+	cut bool // the packet at hand is not whole
+	now int64
+	ref Ref
 }
 
 // tokenOwner is a side of a connection that JOINs can name.
@@ -139,6 +140,9 @@ type Hit struct {
 // The packet's octets are not kept. Hit.Segment is valid until the next call.
 func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 	t.Totals.Packets++
+	if len(f.Data) < f.Len {
+		t.Totals.Truncated++
+	}
 	ip, miss := pcap.Network(f.Link, f.Data)
 	if miss != pcap.Found {
 		switch miss {
@@ -151,7 +155,7 @@ func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 		}
 		return Hit{}
 	}
-	t.now, t.file, t.ref = f.Nanos, file, MakeRef(file, f.Number)
+	t.now, t.ref = f.Nanos, MakeRef(file, f.Number)
 	if t.Totals.First == 0 {
 		t.Totals.First = t.now
 	}
@@ -178,10 +182,10 @@ func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 		return Hit{}
 	}
 	t.Totals.TCP++
+	t.cut = t.seg.PayloadLen != len(t.seg.Payload) || err != nil && errors.Is(err, wire.ErrTruncated)
 	switch {
-	case t.seg.PayloadLen != len(t.seg.Payload) || err != nil:
-		t.Totals.Truncated++
-	default:
+	case t.cut:
+	case err == nil:
 		t.seg.VerifySum(ip)
 		if t.seg.Sum != wire.SumGood {
 			t.Totals.BadSum++
@@ -208,6 +212,9 @@ func (t *Tracker) tolerate(err error, ip []byte, wireLen int) bool {
 		return len(ip) < wireLen // the snaplen cut the options
 	default:
 		t.Totals.Malformed++
+		var e *wire.ParseError
+		// Ports and sequence numbers are there, options and payload unknown.
+		return errors.As(err, &e) && e.What == "TCP data offset"
 	}
 	return false
 }
@@ -215,7 +222,8 @@ func (t *Tracker) tolerate(err error, ip []byte, wireLen int) bool {
 // Subflows are all flows, in order of their first packet.
 func (t *Tracker) Subflows() []*Subflow { return t.subflows }
 
-// Conns are all connections, in order of their first MP_CAPABLE.
+// Conns are all connections, in order of their first MP_CAPABLE; inferred ones come
+// last, and have negative ids until Finish.
 func (t *Tracker) Conns() []*Conn { return t.conns }
 
 // Events are the signals seen, if Config.Events asked for them.
