@@ -102,8 +102,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Next stores the next packet in f. It returns io.EOF after the last packet of an
 // input that ends between two records, and a *[FormatError] if the input is damaged
 // or cut there ([ErrTruncated], [ErrCorrupt], [ErrTooLong], [ErrTooMany], or the error of
-// the underlying reader); f is then undefined, and so will be every further call.
-// A packet is returned as soon as its last octet has arrived.
+// the underlying reader); f is then undefined. Every further call returns the same
+// error. A packet is returned as soon as its last octet has arrived.
 func (r *Reader) Next(f *Frame) error {
 	if r.format == PCAP {
 		return r.nextPCAP(f)
