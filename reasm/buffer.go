@@ -38,6 +38,11 @@ func (b *Buffer) Insert(from int, off uint64, p []byte) (added, refused int) {
 		refused = len(p) - int(hi-lo)
 		b.ranges.stats.RefusedOctets += uint64(refused)
 	}
+	if lo < hi && b.ranges.extend(from, lo, hi) {
+		b.store.write(lo, p[:hi-lo])
+		b.buffered += int(hi - lo)
+		return int(hi - lo), refused
+	}
 	for lo < hi {
 		end, what := b.ranges.step(from, lo, hi)
 		switch what {

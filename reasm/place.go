@@ -24,7 +24,6 @@ const (
 
 // place returns the last node that does not begin behind lo, or nil if all do.
 func (r *Ranges) place(from int, lo uint64) *node {
-	r.stats.OutOrder++
 	if r.alg.hasShortcuts() {
 		if p, ok := r.follow(from, lo); ok {
 			return p

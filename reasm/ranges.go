@@ -45,6 +45,9 @@ func (r *Ranges) Insert(from int, lo, hi uint64) (added, refused uint64) {
 		hi = limit
 		r.stats.RefusedOctets += refused
 	}
+	if lo < hi && r.extend(from, lo, hi) {
+		return hi - lo, refused
+	}
 	for lo < hi {
 		to, what := r.step(from, lo, hi)
 		switch what {
@@ -66,7 +69,11 @@ func (r *Ranges) Edge() uint64 { return r.edge }
 func (r *Ranges) Nodes() int { return r.count }
 
 // Stats returns the counters.
-func (r *Ranges) Stats() Stats { return r.stats }
+func (r *Ranges) Stats() Stats {
+	s := r.stats
+	s.OutOrder = s.Hits + s.Near + s.Ends + s.Searches
+	return s
+}
 
 // Beyond returns the ranges beyond the edge, in ascending order, as lo and the
 // offset after the last: the SACK blocks. Those that touch come as one.
@@ -133,6 +140,31 @@ const (
 	fresh                // the piece is new, and kept
 	full                 // the piece is new, but would need a node too many
 )
+
+// extend does what a step does in the two usual cases, and nothing in others: octets in
+// order, and a segment that continues the batch its subflow's shortcut points to, both
+// when they meet nothing.
+func (r *Ranges) extend(from int, lo, hi uint64) bool {
+	if lo == r.edge {
+		if r.first != nil && r.first.lo <= hi {
+			return false
+		}
+		r.edge = hi
+		r.stats.InOrder++
+		return true
+	}
+	if uint(from) >= uint(len(r.hints)) || !r.alg.hasBatches() {
+		return false
+	}
+	s := r.hints[from]
+	n := s.node
+	if n == nil || n.hi != lo || n.gen != s.gen || n.next != nil && n.next.lo <= hi {
+		return false
+	}
+	n.hi = hi
+	r.stats.Hits++
+	return true
+}
 
 // step takes the longest piece of [lo, hi) from lo on that is all known or all new,
 // and returns where it ends. There is one loop over it for offsets, in Insert, and
