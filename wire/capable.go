@@ -57,6 +57,40 @@ func ParseMPCapable(o Option) (MPCapable, error) {
 	return MPCapable{}, bad("MP_CAPABLE", 1, ErrLength)
 }
 
+// Fits reports whether the option has the length that its version sends on a
+// segment with those flags and so many octets of payload. One that does not is to
+// be treated as absent (RFC 8684 section 3.1, R3.1-05; RFC 6824 section 3.1, V0-01).
+func (m MPCapable) Fits(f Flags, payload int) bool {
+	n := m.Size()
+	switch {
+	case f&RST != 0:
+		return false
+	case m.Version == V0 && f&SYN != 0:
+		return n == 12
+	case m.Version == V0:
+		return n == 20 && f&ACK != 0
+	case f&(SYN|ACK) == SYN:
+		return n == 4 // with payload too: Fast Open, RFC 8684 appendix B
+	case f&SYN != 0:
+		return n == 12
+	case f&ACK == 0:
+		return false
+	case payload > 0:
+		return n >= 22
+	}
+	return n == 20
+}
+
+// HasCrypto reports whether the flags name a cryptographic algorithm, without
+// which the option is to be ignored (RFC 8684 section 3.1, R3.1-27). In version 0
+// the bit C is one of those that name it (V0-06).
+func (m MPCapable) HasCrypto() bool {
+	if m.Version == V0 {
+		return m.Flags&(CapableCryptoMask|CapableNoJoin) != 0
+	}
+	return m.Flags&CapableCryptoMask != 0
+}
+
 // Size is the option's length in octets.
 func (m MPCapable) Size() int {
 	switch {

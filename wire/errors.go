@@ -15,6 +15,8 @@ var (
 	ErrVersion = errors.New("unknown IP version")
 	// ErrNotTCP: an IP packet that carries another protocol.
 	ErrNotTCP = errors.New("not TCP")
+	// ErrNotICMP: an IP packet that is no ICMP error of the kinds in ICMPKind.
+	ErrNotICMP = errors.New("not an ICMP error")
 	// ErrFragment: a part of a fragmented IP packet; this package does not reassemble.
 	ErrFragment = errors.New("IP fragment")
 	// ErrKind: an option handed to the parser of another one.

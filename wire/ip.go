@@ -5,13 +5,15 @@ import (
 	"net/netip"
 )
 
-// IPProtoTCP and its neighbours are the protocol numbers this package knows.
+// IP protocol numbers.
 const (
 	protoHopByHop = 0
+	protoICMP     = 1
 	protoTCP      = 6
 	protoRouting  = 43
 	protoFragment = 44
 	protoAH       = 51
+	protoICMPv6   = 58
 	protoDestOpts = 60
 	protoMobility = 135
 	protoHIP      = 139
@@ -24,28 +26,30 @@ const (
 	maxExtHeaders = 16
 )
 
-// ipInfo is where TCP lies in an IP packet.
+// ipInfo is where the upper layer lies in an IP packet.
 type ipInfo struct {
 	src, dst netip.Addr
-	header   int // octets before the TCP header
+	header   int // octets before the upper layer
 	end      int // octets of the packet by its own length field, at most wireLen
 	tos, ttl uint8
 }
 
-func parseIP(ip *ipInfo, pkt []byte, wireLen int) error {
+// parseIP finds the header of protocol proto4 (over IPv4) or proto6 (over IPv6) in
+// a packet of which pkt is what there is and wireLen how long it was.
+func parseIP(ip *ipInfo, pkt []byte, wireLen int, proto4, proto6 uint8) error {
 	if len(pkt) == 0 {
 		return bad("IP header", 0, ErrTruncated)
 	}
 	switch pkt[0] >> 4 {
 	case 4:
-		return parseIPv4(ip, pkt, wireLen)
+		return parseIPv4(ip, pkt, wireLen, proto4)
 	case 6:
-		return parseIPv6(ip, pkt, wireLen)
+		return parseIPv6(ip, pkt, wireLen, proto6)
 	}
 	return bad("IP header", 0, ErrVersion)
 }
 
-func parseIPv4(ip *ipInfo, pkt []byte, wireLen int) error {
+func parseIPv4(ip *ipInfo, pkt []byte, wireLen int, proto uint8) error {
 	if len(pkt) < ipv4HeaderSize {
 		return bad("IPv4 header", len(pkt), ErrTruncated)
 	}
@@ -61,7 +65,7 @@ func parseIPv4(ip *ipInfo, pkt []byte, wireLen int) error {
 	if end < size {
 		return bad("IPv4 total length", 2, ErrLength)
 	}
-	if h[9] != protoTCP {
+	if h[9] != proto {
 		return bad("IPv4 protocol", 9, ErrNotTCP)
 	}
 	if binary.BigEndian.Uint16(h[6:])&0x3fff != 0 { // MF or an offset
@@ -74,7 +78,7 @@ func parseIPv4(ip *ipInfo, pkt []byte, wireLen int) error {
 	return nil
 }
 
-func parseIPv6(ip *ipInfo, pkt []byte, wireLen int) error {
+func parseIPv6(ip *ipInfo, pkt []byte, wireLen int, proto uint8) error {
 	if len(pkt) < ipv6HeaderSize {
 		return bad("IPv6 header", len(pkt), ErrTruncated)
 	}
@@ -90,11 +94,12 @@ func parseIPv6(ip *ipInfo, pkt []byte, wireLen int) error {
 
 	next, off := h[6], ipv6HeaderSize
 	for range maxExtHeaders {
-		unit := 8
-		switch next {
-		case protoTCP:
+		if next == proto {
 			ip.header = off
 			return nil
+		}
+		unit := 8
+		switch next {
 		case protoFragment:
 			if len(pkt) < off+8 {
 				return bad("IPv6 fragment header", len(pkt), ErrTruncated)

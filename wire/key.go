@@ -93,38 +93,41 @@ func keyedHash(v Version, own, peer Key, msg []byte) (out [32]byte) {
 	return hmacSHA256(key[:], msg)
 }
 
-// hmacBlock is the block size of SHA-1 and SHA-256; keys here never exceed it.
+// hmacBlock is the block size of SHA-1 and of SHA-256, octets.
 const hmacBlock = 64
 
-// hmacBuf holds a padded key and the longest message there is; on the stack, where
-// crypto/hmac would allocate two hashes a call (RFC 2104 section 2).
+// hmacBuf holds a padded key and a message of up to 64 octets on the stack, where
+// crypto/hmac would allocate two hashes a call.
 type hmacBuf [hmacBlock + 64]byte
 
-func (b *hmacBuf) pad(key []byte, x byte) {
+// pad begins one of HMAC's two hashes: the key, each octet XORed with x (RFC 2104
+// section 2). What is appended to it must be hashed at once.
+func (b *hmacBuf) pad(key []byte, x byte) []byte {
 	for i := range hmacBlock {
 		b[i] = x
 	}
 	for i, k := range key {
 		b[i] ^= k
 	}
+	return b[:hmacBlock]
 }
 
-func hmacSHA256(key, msg []byte) [32]byte {
+func hmacSHA256(key, msg []byte) [sha256.Size]byte {
+	if len(key) > hmacBlock {
+		h := sha256.Sum256(key)
+		key = h[:]
+	}
 	var b hmacBuf
-	b.pad(key, 0x36)
-	n := copy(b[hmacBlock:], msg)
-	inner := sha256.Sum256(b[:hmacBlock+n])
-	b.pad(key, 0x5c)
-	n = copy(b[hmacBlock:], inner[:])
-	return sha256.Sum256(b[:hmacBlock+n])
+	inner := sha256.Sum256(append(b.pad(key, 0x36), msg...))
+	return sha256.Sum256(append(b.pad(key, 0x5c), inner[:]...))
 }
 
-func hmacSHA1(key, msg []byte) [20]byte {
+func hmacSHA1(key, msg []byte) [sha1.Size]byte {
+	if len(key) > hmacBlock {
+		h := sha1.Sum(key)
+		key = h[:]
+	}
 	var b hmacBuf
-	b.pad(key, 0x36)
-	n := copy(b[hmacBlock:], msg)
-	inner := sha1.Sum(b[:hmacBlock+n])
-	b.pad(key, 0x5c)
-	n = copy(b[hmacBlock:], inner[:])
-	return sha1.Sum(b[:hmacBlock+n])
+	inner := sha1.Sum(append(b.pad(key, 0x36), msg...))
+	return sha1.Sum(append(b.pad(key, 0x5c), inner[:]...))
 }

@@ -11,7 +11,7 @@ const (
 	V1 Version = 1
 )
 
-// Subtype is the high nibble of an MPTCP option's third octet (RFC 8684 section 8).
+// Subtype is the high nibble of an MPTCP option's third octet (RFC 8684 section 7.2).
 type Subtype uint8
 
 // Subtypes of option kind 30.
@@ -52,10 +52,12 @@ func (o Option) Subtype() Subtype {
 
 // mptcp checks that o is an MPTCP option of that subtype with at least size octets.
 func (o Option) mptcp(st Subtype, size int) error {
-	if len(o) < 3 || o[0] != KindMPTCP || Subtype(o[2]>>4) != st {
+	switch {
+	case len(o) < 1 || o[0] != KindMPTCP:
 		return bad(st.String(), 0, ErrKind)
-	}
-	if len(o) < size {
+	case len(o) >= 3 && Subtype(o[2]>>4) != st:
+		return bad(st.String(), 2, ErrKind)
+	case len(o) < size:
 		return bad(st.String(), len(o), ErrTruncated)
 	}
 	return nil

@@ -58,15 +58,61 @@ func (o Options) Next() (opt Option, rest Options, ok bool) {
 
 // All yields the options that Next finds, in wire order, without NOP and EOL.
 func (o Options) All() iter.Seq[Option] {
+	// Walked by index, not by Next: to cut a slice waits for the length octet and
+	// then some, to add it to an index is one instruction.
 	return func(yield func(Option) bool) {
-		for {
-			opt, rest, ok := o.Next()
-			if !ok || !yield(opt) {
+		for i := 0; i < len(o)-1; {
+			if o[i] == KindNOP {
+				i++
+				continue
+			}
+			end := i + int(o[i+1])
+			if o[i] == KindEOL || end < i+2 || end > len(o) || !yield(Option(o[i:end:end])) {
 				return
 			}
-			o = rest
+			i = end
 		}
 	}
+}
+
+// Pieces cuts the whole block up, in wire order and without a gap: options as All
+// yields them, each NOP, the EOL with the zeros behind it, and whatever cannot be
+// read as an option (a length that lies, octets hidden behind the EOL) up to the
+// end as one last piece. Only for display: that last one may be shorter than its
+// length octet says, or have none.
+func (o Options) Pieces() iter.Seq[Option] {
+	return func(yield func(Option) bool) {
+		for i := 0; i < len(o); {
+			end := i + 1
+			if o[i] != KindNOP {
+				if _, rest, ok := o[i:].Next(); ok {
+					end = len(o) - len(rest)
+				} else {
+					end = len(o)
+					if zeros := i + zeroPrefix(o[i:]); zeros > i {
+						end = zeros
+					}
+				}
+			}
+			if !yield(Option(o[i:end:end])) {
+				return
+			}
+			if i < end && o[i] == KindEOL && end < len(o) {
+				yield(Option(o[end:])) // hidden: to no receiver an option
+				return
+			}
+			i = end
+		}
+	}
+}
+
+func zeroPrefix(b []byte) int {
+	for i, v := range b {
+		if v != 0 {
+			return i
+		}
+	}
+	return len(b)
 }
 
 // MPTCP yields the options of kind 30 that have a subtype.

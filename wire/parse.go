@@ -17,22 +17,26 @@ const tcpHeaderSize = 20
 // The error is a *ParseError that wraps ErrTruncated, ErrLength, ErrVersion,
 // ErrNotTCP or ErrFragment. Malformed options are no error: see Options.Check.
 func Parse(s *Segment, pkt []byte) error {
-	if err := ParseCaptured(s, pkt, len(pkt)); err != nil {
+	var ip ipInfo
+	if err := ip.parseTCP(s, pkt, max(len(pkt), ipLength(pkt))); err != nil {
 		return err
 	}
-	if int(ipLength(pkt)) > len(pkt) {
+	if ip.end > len(pkt) {
 		return bad("IP packet", len(pkt), ErrTruncated)
 	}
-	s.VerifySum(pkt)
+	s.verifySum(pkt[ip.header:ip.end])
 	return nil
 }
 
 // ipLength is the packet's own idea of its size; 0 where it does not say.
-func ipLength(pkt []byte) uint32 {
-	if pkt[0]>>4 == 4 {
-		return uint32(binary.BigEndian.Uint16(pkt[2:]))
+func ipLength(pkt []byte) int {
+	if len(pkt) < ipv4HeaderSize {
+		return 0
 	}
-	if n := uint32(binary.BigEndian.Uint16(pkt[4:])); n != 0 {
+	if pkt[0]>>4 == 4 {
+		return int(binary.BigEndian.Uint16(pkt[2:]))
+	}
+	if n := int(binary.BigEndian.Uint16(pkt[4:])); n != 0 {
 		return n + ipv6HeaderSize
 	}
 	return 0
@@ -46,7 +50,11 @@ func ipLength(pkt []byte) uint32 {
 // is there of them, and the error wraps ErrTruncated with What "TCP options".
 func ParseCaptured(s *Segment, pkt []byte, wireLen int) error {
 	var ip ipInfo
-	if err := parseIP(&ip, pkt, max(wireLen, len(pkt))); err != nil {
+	return ip.parseTCP(s, pkt, max(wireLen, len(pkt)))
+}
+
+func (ip *ipInfo) parseTCP(s *Segment, pkt []byte, wireLen int) error {
+	if err := parseIP(ip, pkt, wireLen, protoTCP, protoTCP); err != nil {
 		return err
 	}
 	off := ip.header
@@ -88,30 +96,39 @@ func ParseCaptured(s *Segment, pkt []byte, wireLen int) error {
 // parsers. A packet that was cut, or one whose checksum is offloaded, is told
 // from a bad one.
 func (s *Segment) VerifySum(pkt []byte) {
-	if len(s.Payload) != s.PayloadLen {
-		s.Sum = SumUnknown
+	var ip ipInfo
+	s.Sum = SumUnknown
+	if parseIP(&ip, pkt, len(pkt), protoTCP, protoTCP) != nil {
 		return
 	}
+	end := ip.header + tcpHeaderSize + len(s.Options) + len(s.Payload)
+	if s.PayloadLen == len(s.Payload) && end <= len(pkt) {
+		s.verifySum(pkt[ip.header:end])
+	}
+}
+
+// verifySum is VerifySum where tcp is the whole segment, header and payload.
+func (s *Segment) verifySum(tcp []byte) {
+	if int(tcp[12]>>4)*4 != len(tcp)-len(s.Payload) {
+		return // cut within the options, or not the packet that s was read from
+	}
 	s.PayloadSum = checksum.Of(s.Payload)
-	size := tcpHeaderSize + len(s.Options)
-	end := cap(pkt) - cap(s.Payload) // both alias one array
-	header := pkt[end-size : end]
-	pseudo := pseudoSum(s.Src.Addr(), s.Dst.Addr(), size+len(s.Payload))
-	sum := pseudo.Add(checksum.Of(header)).Add(s.PayloadSum)
+	pseudo := pseudoSum(s.Src.Addr(), s.Dst.Addr(), len(tcp), protoTCP)
+	sum := pseudo.Add(checksum.Of(tcp[:len(tcp)-len(s.Payload)])).Add(s.PayloadSum)
 	switch {
-	case sum.Checksum() == 0:
+	case sum.Valid():
 		s.Sum = SumGood
-	case checksum.Sum(binary.BigEndian.Uint16(header[16:])) == pseudo:
+	case checksum.Sum(binary.BigEndian.Uint16(tcp[16:])) == pseudo:
 		s.Sum = SumPartial
 	default:
 		s.Sum = SumBad
 	}
 }
 
-// pseudoSum is the sum of the pseudo-header (RFC 9293 section 3.1): addresses,
-// protocol, and n octets of TCP header and payload.
-func pseudoSum(src, dst netip.Addr, n int) checksum.Sum {
-	sum := checksum.Sum(protoTCP).AddUint32(uint32(n))
+// pseudoSum is the sum of the pseudo-header (RFC 9293 section 3.1, RFC 8200 section
+// 8.1): addresses, protocol, and the n octets of the upper layer.
+func pseudoSum(src, dst netip.Addr, n int, proto uint8) checksum.Sum {
+	sum := checksum.Sum(proto).AddUint32(uint32(n))
 	if src.Is4() {
 		a, b := src.As4(), dst.As4()
 		return sum.AddUint32(binary.BigEndian.Uint32(a[:])).AddUint32(binary.BigEndian.Uint32(b[:]))

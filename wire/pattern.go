@@ -69,7 +69,11 @@ func (p *Pattern) Match(s *Segment, base TextBase) error {
 	if got := max(s.PayloadLen, len(s.Payload)); p.HasLen && p.PayloadLen != got {
 		return differ("payload octets", p.PayloadLen, got)
 	}
-	if got := s.Ack - base.Ack; p.HasAck && p.Ack != got {
+	got := s.Ack
+	if s.Flags.Has(ACK) { // as AppendText prints it
+		got -= base.Ack
+	}
+	if p.HasAck && p.Ack != got {
 		return differ("ack", p.Ack, got)
 	}
 	if p.HasWin && p.Window != s.Window {
@@ -116,15 +120,28 @@ func (q *optionPattern) in(o Options, base TextBase) bool {
 
 func (q *optionPattern) has(want field) bool {
 	for _, f := range q.fields {
-		if f == want {
-			return true
+		if f.name != want.name {
+			continue
 		}
 		// "key=a" matches a list that begins with a.
-		if f.name == want.name && want.name == "key" && strings.HasPrefix(f.value, want.value+"+") {
+		if want.name == "key" && !strings.Contains(want.value, "+") {
+			f.value, _, _ = strings.Cut(f.value, "+")
+		}
+		if f == want || want.name != "raw" && plainValue(f.value) == plainValue(want.value) {
 			return true
 		}
 	}
 	return false
+}
+
+// plainValue is a value, or a list of them, without what may be written in two
+// ways: leading zeros and capital letters of hexadecimal digits.
+func plainValue(s string) string {
+	list := strings.Split(strings.ToLower(s), "+")
+	for i, v := range list {
+		list[i] = strings.TrimLeft(v, "0")
+	}
+	return strings.Join(list, "+")
 }
 
 func (q *optionPattern) get(name string) (string, bool) {
@@ -143,7 +160,10 @@ func (q *optionPattern) String() string {
 		b.WriteByte(' ')
 		b.WriteString(f.name)
 		if f.value != "" {
-			if f.name != "" {
+			switch {
+			case q.name == "TS":
+				b.WriteByte(' ')
+			case f.name != "":
 				b.WriteByte('=')
 			}
 			b.WriteString(f.value)

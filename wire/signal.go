@@ -96,7 +96,7 @@ func (o Options) put12(st Subtype, v uint64) (Options, error) {
 // ResetReason says why a subflow was reset (RFC 8684 section 3.6).
 type ResetReason uint8
 
-// Reasons of MP_TCPRST. Unknown ones count as ResetUnspecified (R3.6-08).
+// Reasons of MP_TCPRST. Unknown ones count as ResetUnspecified (R3.6-08): see Known.
 const (
 	ResetUnspecified ResetReason = iota
 	ResetMPTCPError
@@ -110,6 +110,14 @@ const (
 var resetNames = [...]string{
 	"unspecified error", "MPTCP-specific error", "lack of resources", "administratively prohibited",
 	"too much outstanding data", "unacceptable performance", "middlebox interference",
+}
+
+// Known returns r, or ResetUnspecified for a code that RFC 8684 does not define.
+func (r ResetReason) Known() ResetReason {
+	if int(r) < len(resetNames) {
+		return r
+	}
+	return ResetUnspecified
 }
 
 func (r ResetReason) String() string {
@@ -151,7 +159,7 @@ func (r MPTCPRst) Append(o Options) (Options, error) {
 }
 
 // Experimental is an option of subtype 0xf, which private use may fill at will
-// (RFC 8684 section 3.8, table 2). Data follows the subtype's octet and aliases
+// (RFC 8684 section 7.2). Data follows the subtype's octet and aliases
 // the option.
 type Experimental struct {
 	Low  uint8 // the low nibble beside the subtype

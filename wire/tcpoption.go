@@ -8,6 +8,14 @@ type SACKBlock struct{ Left, Right uint32 }
 // Timestamps is the option of RFC 7323 section 3.
 type Timestamps struct{ Val, Ecr uint32 }
 
+const timestampsSize = 10
+
+// Made once, so that ParseTimestamps is small enough to be inlined.
+var (
+	errTimestampsKind   = bad("timestamps", 0, ErrKind)
+	errTimestampsLength = bad("timestamps", 1, ErrLength)
+)
+
 func (o Option) expect(what string, kind uint8, size int) error {
 	if len(o) < 2 || o[0] != kind {
 		return bad(what, 0, ErrKind)
@@ -26,8 +34,11 @@ func ParseMSS(o Option) (uint16, error) {
 	return binary.BigEndian.Uint16(o[2:]), nil
 }
 
-// ParseWindowScale decodes a shift count; RFC 7323 section 2.3 has the receiver
-// use 14 for any larger one, which is left to the caller.
+// MaxWindowScale is the largest shift count there is (RFC 7323 section 2.3).
+const MaxWindowScale = 14
+
+// ParseWindowScale decodes a shift count as it stands; a receiver uses
+// MaxWindowScale in place of any larger one, which is left to the caller.
 func ParseWindowScale(o Option) (uint8, error) {
 	if err := o.expect("window scale", KindWindowScale, 3); err != nil {
 		return 0, err
@@ -37,10 +48,14 @@ func ParseWindowScale(o Option) (uint8, error) {
 
 // ParseTimestamps decodes RFC 7323 timestamps.
 func ParseTimestamps(o Option) (Timestamps, error) {
-	if len(o) != 10 || o[0] != KindTimestamps {
-		return Timestamps{}, o.expect("timestamps", KindTimestamps, 10)
+	if len(o) < 2 || o[0] != KindTimestamps {
+		return Timestamps{}, errTimestampsKind
 	}
-	return Timestamps{binary.BigEndian.Uint32(o[2:]), binary.BigEndian.Uint32(o[6:])}, nil
+	if len(o) != timestampsSize {
+		return Timestamps{}, errTimestampsLength
+	}
+	b := (*[timestampsSize]byte)(o)
+	return Timestamps{binary.BigEndian.Uint32(b[2:]), binary.BigEndian.Uint32(b[6:])}, nil
 }
 
 // ParseSACK decodes the blocks of a SACK option into dst, which 4 blocks suffice
@@ -66,12 +81,15 @@ func ParseFastOpen(o Option) ([]byte, error) {
 	if len(o) < 2 || o[0] != KindFastOpen {
 		return nil, bad("fast open", 0, ErrKind)
 	}
-	// 4 to 16 octets and even, RFC 7413 section 4.1.1.
-	if n := len(o) - 2; n != 0 && (n < 4 || n > 16 || n%2 != 0) {
+	if !cookieSize(len(o) - 2) {
 		return nil, bad("fast open", 1, ErrLength)
 	}
 	return o[2:], nil
 }
+
+// cookieSize says whether a cookie may have n octets: 4 to 16 and even (RFC 7413
+// section 4.1.1), or none in a request.
+func cookieSize(n int) bool { return n == 0 || n >= 4 && n <= 16 && n%2 == 0 }
 
 // AppendMSS appends a maximum segment size.
 func (o Options) AppendMSS(mss uint16) (Options, error) {
@@ -103,14 +121,19 @@ func (o Options) AppendSACKPermitted() (Options, error) {
 
 // Append appends the timestamps, without the two NOPs that align them.
 func (t Timestamps) Append(o Options) (Options, error) {
-	o, b, err := o.grow(10)
-	if err == nil {
-		b = b[:10]
-		b[0], b[1] = KindTimestamps, 10
-		binary.BigEndian.PutUint32(b[2:], t.Val)
-		binary.BigEndian.PutUint32(b[6:], t.Ecr)
+	at := len(o)
+	if at > MaxOptions-timestampsSize {
+		return o, errOptionSpace
 	}
-	return o, err
+	if cap(o)-at < timestampsSize {
+		o = append(o, make([]byte, timestampsSize)...)
+	}
+	o = o[:at+timestampsSize]
+	b := (*[timestampsSize]byte)(o[at:])
+	binary.BigEndian.PutUint16(b[:], KindTimestamps<<8|timestampsSize)
+	binary.BigEndian.PutUint32(b[2:], t.Val)
+	binary.BigEndian.PutUint32(b[6:], t.Ecr)
+	return o, nil
 }
 
 // AppendSACK appends one option with those blocks, of which there are 1 to 4.
@@ -132,6 +155,9 @@ func (o Options) AppendSACK(blocks ...SACKBlock) (Options, error) {
 
 // AppendFastOpen appends a TCP Fast Open cookie, or a request where it is empty.
 func (o Options) AppendFastOpen(cookie []byte) (Options, error) {
+	if !cookieSize(len(cookie)) {
+		return o, bad("fast open cookie", 0, ErrLength)
+	}
 	o, b, err := o.grow(2 + len(cookie))
 	if err == nil {
 		b[0], b[1] = KindFastOpen, uint8(len(b))

@@ -13,24 +13,36 @@ var errIncomplete = errors.New("fields missing")
 
 func isIncomplete(err error) bool { return errors.Is(err, errIncomplete) }
 
-// optionFields reads the fields of one option and remembers what went wrong.
+// optionFields reads the fields of one option. It remembers what went wrong and
+// which fields were asked for: one that nobody asks for is a slip of the pen.
 type optionFields struct {
-	q   *optionPattern
-	err error
+	q    *optionPattern
+	used uint64 // bit i: field i
+	err  error
 }
 
+// set keeps the worst error: a syntax error before fields that are left out.
 func (f *optionFields) set(err error) {
-	if f.err == nil {
+	if f.err == nil || isIncomplete(f.err) {
 		f.err = err
 	}
 }
 
-func (f *optionFields) num(name string, base, bits int) uint64 {
-	s, ok := f.q.get(name)
-	if !ok {
-		f.set(errIncomplete)
-		return 0
+// lookup finds the first field of that name that has a value, or has none.
+func (f *optionFields) lookup(name string, valued bool) (string, bool) {
+	for i, w := range f.q.fields {
+		if w.name == name && (w.value != "") == valued {
+			f.used |= 1 << i
+			return w.value, true
+		}
 	}
+	return "", false
+}
+
+func (f *optionFields) has(name string) bool  { _, ok := f.lookup(name, true); return ok }
+func (f *optionFields) flag(name string) bool { _, ok := f.lookup(name, false); return ok }
+
+func (f *optionFields) parse(s string, base, bits int) uint64 {
 	v, err := strconv.ParseUint(s, base, bits)
 	if err != nil {
 		f.set(ErrSyntax)
@@ -38,27 +50,36 @@ func (f *optionFields) num(name string, base, bits int) uint64 {
 	return v
 }
 
-func (f *optionFields) has(name string) bool { _, ok := f.q.get(name); return ok }
-
-// word i of the option, such as the 1460 of "mss 1460".
-func (f *optionFields) word(i int) string {
-	if i >= len(f.q.fields) {
+// num is the value of a field; a field that is left out makes the option
+// incomplete.
+func (f *optionFields) num(name string, base, bits int) uint64 {
+	s, ok := f.lookup(name, true)
+	if !ok {
 		f.set(errIncomplete)
-		return ""
-	}
-	return f.q.fields[i].name
-}
-
-func (f *optionFields) wordNum(i, bits int) uint64 {
-	s := f.word(i)
-	if f.err != nil {
 		return 0
 	}
-	v, err := strconv.ParseUint(s, 10, bits)
-	if err != nil {
-		f.set(ErrSyntax)
+	return f.parse(s, base, bits)
+}
+
+// word is the next word without a value, such as the 1460 of "mss 1460"; "" at
+// the end.
+func (f *optionFields) word() string {
+	for i, w := range f.q.fields {
+		if f.used&(1<<i) == 0 && w.value == "" {
+			f.used |= 1 << i
+			return w.name
+		}
 	}
-	return v
+	return ""
+}
+
+func (f *optionFields) wordNum(bits int) uint64 {
+	s := f.word()
+	if s == "" {
+		f.set(errIncomplete)
+		return 0
+	}
+	return f.parse(s, 10, bits)
 }
 
 func (f *optionFields) octets(s string) []byte {
@@ -72,18 +93,27 @@ func (f *optionFields) octets(s string) []byte {
 // encode appends the option's octets, or errIncomplete where fields are left out.
 func (q *optionPattern) encode(o Options) (Options, error) {
 	f := &optionFields{q: q}
-	if raw, ok := q.get("raw"); ok {
-		b := f.octets(raw)
-		if f.err != nil {
-			return o, f.err
-		}
-		return o.AppendRaw(b)
+	if len(q.fields) > MaxOptions {
+		return o, ErrSyntax
 	}
-	out, err := q.encodeTyped(o, f)
+	out, err := q.encodeFields(o, f)
+	if f.used != 1<<len(q.fields)-1 {
+		f.set(ErrSyntax)
+	}
 	if f.err != nil {
 		return o, f.err
 	}
 	return out, err
+}
+
+func (q *optionPattern) encodeFields(o Options, f *optionFields) (Options, error) {
+	if raw, ok := f.lookup("raw", true); ok {
+		if _, err := q.encodeTyped(o, &optionFields{q: &optionPattern{name: q.name}}); q.name != "" && err == ErrSyntax {
+			return o, err // no such name
+		}
+		return o.AppendRaw(f.octets(raw))
+	}
+	return q.encodeTyped(o, f)
 }
 
 func (q *optionPattern) encodeTyped(o Options, f *optionFields) (Options, error) {
@@ -91,31 +121,26 @@ func (q *optionPattern) encodeTyped(o Options, f *optionFields) (Options, error)
 	case "nop":
 		return o.AppendNOP(1)
 	case "eol":
-		n := 1
-		if len(q.fields) > 0 {
-			v, err := strconv.ParseUint(strings.TrimPrefix(q.fields[0].name, "x"), 10, 6)
-			if err != nil {
-				return o, ErrSyntax
-			}
-			n = int(v)
+		n := uint64(1)
+		if times := f.word(); times != "" {
+			n = f.parse(strings.TrimPrefix(times, "x"), 10, 6)
+		}
+		if n == 0 {
+			return o, ErrSyntax
 		}
 		return o.AppendRaw(make([]byte, n))
 	case "mss":
-		return o.AppendMSS(uint16(f.wordNum(0, 16)))
+		return o.AppendMSS(uint16(f.wordNum(16)))
 	case "wscale":
-		return o.AppendWindowScale(uint8(f.wordNum(0, 8)))
+		return o.AppendWindowScale(uint8(f.wordNum(8)))
 	case "sackOK":
 		return o.AppendSACKPermitted()
 	case "sack":
 		return q.encodeSACK(o, f)
 	case "TS":
-		return Timestamps{uint32(f.wordNum(1, 32)), uint32(f.wordNum(3, 32))}.Append(o)
+		return Timestamps{uint32(f.num("val", 10, 32)), uint32(f.num("ecr", 10, 32))}.Append(o)
 	case "FO":
-		var cookie []byte
-		if len(q.fields) > 0 {
-			cookie = f.octets(q.fields[0].name)
-		}
-		return o.AppendFastOpen(cookie)
+		return o.AppendFastOpen(f.octets(f.word()))
 	case "mp_capable":
 		return q.encodeCapable(o, f)
 	case "mp_join":
@@ -127,7 +152,7 @@ func (q *optionPattern) encodeTyped(o Options, f *optionFields) (Options, error)
 	case "remove_addr":
 		return q.encodeRemoveAddr(o, f)
 	case "mp_prio":
-		p := MPPrio{Backup: f.has("backup"), HasID: f.has("id")}
+		p := MPPrio{Backup: f.flag("backup"), HasID: f.has("id")}
 		if p.HasID {
 			p.ID = uint8(f.num("id", 10, 8))
 		}
@@ -137,7 +162,7 @@ func (q *optionPattern) encodeTyped(o Options, f *optionFields) (Options, error)
 	case "mp_fastclose":
 		return MPFastclose{Key(f.num("key", 16, 64))}.Append(o)
 	case "mp_tcprst":
-		return MPTCPRst{f.has("transient"), ResetReason(f.num("reason", 10, 8))}.Append(o)
+		return MPTCPRst{f.flag("transient"), ResetReason(f.num("reason", 10, 8))}.Append(o)
 	case "mptcp", "mp_exp":
 		return o, errIncomplete
 	}
@@ -151,17 +176,9 @@ func (q *optionPattern) encodeTyped(o Options, f *optionFields) (Options, error)
 
 func (q *optionPattern) encodeSACK(o Options, f *optionFields) (Options, error) {
 	var blocks []SACKBlock
-	for _, w := range q.fields {
-		l, r, _ := strings.Cut(w.name, ":")
-		left, err := strconv.ParseUint(l, 10, 32)
-		if err != nil {
-			return o, ErrSyntax
-		}
-		right, err := strconv.ParseUint(r, 10, 32)
-		if err != nil {
-			return o, ErrSyntax
-		}
-		blocks = append(blocks, SACKBlock{uint32(left), uint32(right)})
+	for w := f.word(); w != ""; w = f.word() {
+		l, r, _ := strings.Cut(w, ":")
+		blocks = append(blocks, SACKBlock{uint32(f.parse(l, 10, 32)), uint32(f.parse(r, 10, 32))})
 	}
 	if len(blocks) == 0 {
 		return o, errIncomplete
@@ -170,34 +187,28 @@ func (q *optionPattern) encodeSACK(o Options, f *optionFields) (Options, error) 
 }
 
 func (q *optionPattern) encodeCapable(o Options, f *optionFields) (Options, error) {
-	v, err := strconv.ParseUint(strings.TrimPrefix(f.word(0), "v"), 10, 4)
-	if err != nil && f.err == nil {
-		return o, ErrSyntax
+	var m MPCapable
+	if v, ok := strings.CutPrefix(f.word(), "v"); ok {
+		m.Version = Version(f.parse(v, 10, 4))
+	} else {
+		f.set(errIncomplete)
 	}
-	m := MPCapable{Version: Version(v)}
-	flags := f.word(1)
-	if strings.Contains(flags, "=") || flags == "key" || flags == "dll" {
-		return o, errIncomplete
+	flags := f.word()
+	if flags == "" {
+		f.set(errIncomplete)
 	}
 	for _, c := range flags {
 		if c >= 'A' && c <= 'H' {
 			m.Flags |= 0x80 >> (c - 'A')
 		} else if flags != "-" {
-			return o, ErrSyntax
+			f.set(ErrSyntax)
 		}
 	}
-	if keys, ok := q.get("key"); ok {
+	if keys, ok := f.lookup("key", true); ok {
 		first, second, two := strings.Cut(keys, "+")
-		k, err := strconv.ParseUint(first, 16, 64)
-		if err != nil {
-			return o, ErrSyntax
-		}
-		m.HasSender, m.Sender = true, Key(k)
+		m.HasSender, m.Sender = true, Key(f.parse(first, 16, 64))
 		if two {
-			if k, err = strconv.ParseUint(second, 16, 64); err != nil {
-				return o, ErrSyntax
-			}
-			m.HasReceiver, m.Receiver = true, Key(k)
+			m.HasReceiver, m.Receiver = true, Key(f.parse(second, 16, 64))
 		}
 	}
 	if m.HasData = f.has("dll"); m.HasData {
@@ -206,35 +217,40 @@ func (q *optionPattern) encodeCapable(o Options, f *optionFields) (Options, erro
 	if m.HasSum = f.has("sum"); m.HasSum {
 		m.Sum = uint16(f.num("sum", 16, 16))
 	}
+	if m.HasData && !m.HasReceiver || m.HasSum && !m.HasData {
+		f.set(errIncomplete)
+	}
 	return m.Append(o)
 }
 
 func (q *optionPattern) encodeJoin(o Options, f *optionFields) (Options, error) {
-	m := MPJoin{Backup: f.has("backup")}
-	switch f.word(0) {
-	case "syn":
+	m := MPJoin{Backup: f.flag("backup")}
+	switch {
+	case f.flag("syn"):
 		m.Form = JoinSYN
 		m.ID = uint8(f.num("id", 10, 8))
 		m.Token = Token(f.num("token", 16, 32))
 		m.Nonce = uint32(f.num("nonce", 16, 32))
-	case "synack":
+	case f.flag("synack"):
 		m.Form = JoinSYNACK
 		m.ID = uint8(f.num("id", 10, 8))
 		m.HMAC64 = f.num("hmac", 16, 64)
 		m.Nonce = uint32(f.num("nonce", 16, 32))
-	case "ack":
+	case f.flag("ack"):
 		m.Form = JoinACK
-		s, ok := q.get("hmac")
-		if !ok {
-			return o, errIncomplete
+		if m.Backup {
+			f.set(ErrSyntax) // this form has no B
 		}
-		if b := f.octets(s); copy(m.HMAC[:], b) != 20 || len(b) != 20 {
-			return o, ErrSyntax
+		if s, ok := f.lookup("hmac", true); !ok {
+			f.set(errIncomplete)
+		} else if b := f.octets(s); copy(m.HMAC[:], b) != 20 || len(b) != 20 {
+			f.set(ErrSyntax)
 		}
-	case "":
-		return o, errIncomplete
 	default:
-		return o, ErrSyntax
+		for _, name := range []string{"id", "token", "nonce", "hmac"} {
+			f.has(name)
+		}
+		return o, errIncomplete
 	}
 	return m.Append(o)
 }
@@ -248,7 +264,7 @@ func (q *optionPattern) encodeDSS(o Options, f *optionFields) (Options, error) {
 	case f.has("dack4"):
 		d.Flags |= DSSAck
 		d.DataAck = f.num("dack4", 10, 32)
-	case f.has("a"):
+	case f.flag("a"):
 		d.Flags |= DSSAck8
 	}
 	switch {
@@ -258,7 +274,7 @@ func (q *optionPattern) encodeDSS(o Options, f *optionFields) (Options, error) {
 	case f.has("dsn4"):
 		d.Flags |= DSSMap
 		d.DSN = f.num("dsn4", 10, 32)
-	case f.has("m"):
+	case f.flag("m"):
 		d.Flags |= DSSMap8
 	}
 	if d.Flags.Has(DSSMap) {
@@ -267,50 +283,50 @@ func (q *optionPattern) encodeDSS(o Options, f *optionFields) (Options, error) {
 		if d.HasSum = f.has("sum"); d.HasSum {
 			d.Sum = uint16(f.num("sum", 16, 16))
 		}
-	} else if f.has("ssn") || f.has("dll") || f.has("sum") {
-		return o, errIncomplete
+	} else if ssn, dll, sum := f.has("ssn"), f.has("dll"), f.has("sum"); ssn || dll || sum {
+		f.set(errIncomplete)
 	}
-	if f.has("fin") {
+	if f.flag("fin") {
 		d.Flags |= DSSFin
 	}
 	return d.Append(o)
 }
 
 func (q *optionPattern) encodeAddAddr(o Options, f *optionFields) (Options, error) {
-	a := AddAddr{Version: V1, Echo: f.has("echo"), HasPort: f.has("port"), HasHMAC: f.has("hmac")}
-	if f.has("v0") {
-		a.Version = V0
+	a := AddAddr{Version: V1, Echo: f.flag("echo"), HasPort: f.has("port"), HasHMAC: f.has("hmac")}
+	if f.flag("v0") {
+		if a.Version = V0; a.Echo || a.HasHMAC {
+			f.set(ErrSyntax)
+		}
+	} else if !f.flag("v1") {
+		f.set(errIncomplete)
 	}
 	a.ID = uint8(f.num("id", 10, 8))
-	addr, ok := q.get("addr")
-	if !ok {
-		return o, errIncomplete
-	}
-	var err error
-	if a.Addr, err = netip.ParseAddr(addr); err != nil {
-		return o, ErrSyntax
-	}
 	if a.HasPort {
 		a.Port = uint16(f.num("port", 10, 16))
 	}
 	if a.HasHMAC {
 		a.HMAC = f.num("hmac", 16, 64)
 	}
+	addr, ok := f.lookup("addr", true)
+	if !ok {
+		return o, errIncomplete
+	}
+	var err error
+	if a.Addr, err = netip.ParseAddr(addr); err != nil || a.Addr.Zone() != "" {
+		return o, ErrSyntax
+	}
 	return a.Append(o)
 }
 
 func (q *optionPattern) encodeRemoveAddr(o Options, f *optionFields) (Options, error) {
-	s, ok := q.get("id")
+	s, ok := f.lookup("id", true)
 	if !ok {
 		return o, errIncomplete
 	}
 	var r RemoveAddr
 	for _, w := range strings.Split(s, "+") {
-		id, err := strconv.ParseUint(w, 10, 8)
-		if err != nil {
-			return o, ErrSyntax
-		}
-		r.IDs = append(r.IDs, byte(id))
+		r.IDs = append(r.IDs, byte(f.parse(w, 10, 8)))
 	}
 	return r.Append(o)
 }

@@ -42,7 +42,7 @@ func (t *textParser) number(what, stop string, bits int) (uint64, error) {
 }
 
 func (t *textParser) segment() (p Pattern, err error) {
-	word := t.word(" <")
+	word := t.word(" \t<")
 	for _, c := range word {
 		i := strings.IndexRune(flagLetters, c)
 		if c == '-' && len(word) == 1 {
@@ -88,7 +88,9 @@ func (t *textParser) sequence(p *Pattern) error {
 	if err != nil {
 		return err
 	}
-	t.at++
+	if t.at++; t.at > len(t.line) {
+		return t.fail("sequence number")
+	}
 	n, err := t.number("payload length", ")", 31)
 	if err != nil {
 		return err
@@ -104,12 +106,12 @@ func (t *textParser) sequence(p *Pattern) error {
 
 func (t *textParser) header(p *Pattern) error {
 	at := t.at
-	word := t.word(" <")
+	word := t.word(" \t<")
 	bits := 16
 	if word == "ack" {
 		bits = 32
 	}
-	v, err := t.number(word, " <", bits)
+	v, err := t.number(word, " \t<", bits)
 	if err != nil {
 		return err
 	}
@@ -162,7 +164,7 @@ func (t *textParser) optionList(p *Pattern) error {
 
 // option reads "dss dack4=1 dsn8=1 fin" up to the comma or bracket behind it.
 func (t *textParser) option() (q optionPattern, err error) {
-	const stop = " ,>"
+	const stop = " \t,>"
 	q.name = t.word(stop)
 	if v, ok := strings.CutPrefix(q.name, "raw="); ok {
 		q.name, q.fields = "", []field{{"raw", v}}
@@ -175,6 +177,9 @@ func (t *textParser) option() (q optionPattern, err error) {
 			return q, nil
 		}
 		name, value, _ := strings.Cut(t.word(stop), "=")
+		if q.name == "TS" && value == "" { // "TS val 1 ecr 0": names and values are words of their own
+			value = t.word(stop)
+		}
 		q.fields = append(q.fields, field{name, value})
 	}
 }
