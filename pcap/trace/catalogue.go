@@ -19,12 +19,12 @@ var (
 	}
 	synBlackhole = &kind{
 		"MPD-SYN-BLACKHOLE", Warn, "RFC 8684 section 3.7", "MPCapableSYNTXDrop",
-		"%d SYNs with MP_CAPABLE got no answer and a plain SYN did: something drops SYNs that carry the option",
+		"%s with MP_CAPABLE got no answer and a plain SYN did: something drops SYNs that carry the option",
 		"find the firewall that drops TCP option 30; the opener falls back by itself meanwhile",
 	}
 	synUnanswered = &kind{
 		"MPD-SYN-UNANSWERED", Warn, "RFC 9293 section 3.5", "",
-		"%d SYNs got no answer in this capture",
+		"%s got no answer in this capture",
 		"check that the host is up and the path lets the packets through; the capture may also end too early",
 	}
 	synRefused = &kind{
@@ -51,6 +51,11 @@ var (
 		"MPD-OPTION-STRIPPED", Error, "RFC 8684 section 6", "",
 		"%s left one capture point and did not reach the other: a middlebox removed it",
 		"find the device between the two capture points",
+	}
+	synLost = &kind{
+		"MPD-SYN-LOST", Warn, "RFC 8684 section 6", "",
+		"%s of the %s from %s to %s in one capture and none in the other: dropped between the two, or its addresses were rewritten beyond recognition",
+		"find the firewall or NAT between the two capture points",
 	}
 	payloadChanged = &kind{
 		"MPD-PAYLOAD-CHANGED", Error, "RFC 8684 section 3.3.1", "DataCsumErr",
@@ -79,7 +84,7 @@ var (
 	}
 	sumBad = &kind{
 		"MPD-CHECKSUM", Error, "RFC 8684 section 3.3.1", "DataCsumErr",
-		"the DSS checksum of %d mappings sent by %s is wrong: payload or option changed after the sender computed it",
+		"the DSS checksum of %s sent by %s is wrong: payload or option changed after the sender computed it",
 		"a middlebox rewrites payload (an application-level gateway, say): find it, or keep checksums on",
 	}
 	finSumBad = &kind{
@@ -144,13 +149,13 @@ var (
 	}
 	joinUnanswered = &kind{
 		"MPD-JOIN-UNANSWERED", Warn, "RFC 8684 section 3.2", "",
-		"%d MP_JOIN SYNs got no answer: the address is unreachable from here, or something drops them",
+		"%s got no answer: the address is unreachable from here, or something drops them",
 		"check routing and firewalls for this pair of addresses",
 	}
 	joinEarly = &kind{
-		"MPD-JOIN-EARLY", Warn, "RFC 8684 section 3.1 (R3.1-21)", "",
+		"MPD-JOIN-EARLY", Info, "RFC 8684 section 3.1 (R3.1-21)", "",
 		"a join was tried before the first subflow had carried a DSS",
-		"report it to the joiner's implementer",
+		"Linux does so when an ADD_ADDR comes first; a stricter peer may refuse it",
 	}
 	addAddrHMAC = &kind{
 		"MPD-ADDADDR-HMAC", Error, "RFC 8684 section 3.4.1", "",
@@ -174,12 +179,12 @@ var (
 	}
 	conflict = &kind{
 		"MPD-CONFLICT", Error, "RFC 8684 section 3.3.1", "",
-		"%d repeats of data sent by %s carry other octets than the first copy",
+		"%s of data sent by %s with other octets than the first copy",
 		"a middlebox or a faulty sender changes data; what a receiver delivers depends on which copy came first",
 	}
 	mapConflict = &kind{
 		"MPD-MAPPING-CONFLICT", Error, "RFC 8684 section 3.3.1 (R3.3.1-01)", "DSSNotMatching",
-		"%d mappings sent by %s contradict an earlier one on the same subflow",
+		"%s sent by %s in contradiction to an earlier one on the same subflow",
 		"a middlebox coalesced or split segments, or the sender is faulty",
 	}
 	reinjected = &kind{
@@ -209,17 +214,17 @@ var (
 	}
 	malformedOption = &kind{
 		"MPD-MALFORMED", Warn, "RFC 8684 section 2", "",
-		"an %s option of %d octets has a length that fits no form of it",
+		"malformed %s option: %d octets fit no form of it",
 		"receivers ignore it; report it to the sender's implementer",
 	}
 	overrunOption = &kind{
 		"MPD-OVERRUN", Warn, "RFC 9293 section 3.1", "",
-		"an %s option claims %d octets and the header has %d left",
+		"malformed %s option: it claims %d octets and the header has %d left",
 		"receivers ignore it and what follows; report it to the sender's implementer",
 	}
 	unknownOption = &kind{
 		"MPD-UNKNOWN-SUBTYPE", Info, "RFC 8684 section 8", "",
-		"an option of %s, which no standard defines",
+		"an option of %s, for which no standard has a meaning",
 		"receivers ignore it",
 	}
 	midstream = &kind{
@@ -234,12 +239,12 @@ var (
 	}
 	cutCapture = &kind{
 		"MPD-CHECKSUM-INCOMPLETE", Info, "", "",
-		"%d checksummed mappings are not whole in this capture and were not judged",
+		"%s with a checksum not whole in this capture, so not judged",
 		"capture whole packets (tcpdump -s 0) and without loss",
 	}
 	tcpSum = &kind{
 		"MPD-TCP-CHECKSUM", Warn, "RFC 9293 section 3.1", "TcpInCsumErrors",
-		"%d packets have a wrong TCP checksum",
+		"%s with a wrong TCP checksum",
 		"damaged on the way, or offloaded in a way that is not recognised",
 	}
 )
@@ -247,7 +252,7 @@ var (
 // catalogue is in the order of documentation.
 var catalogue = []*kind{
 	fallbackSYNACK, fallbackOddSYN, fallbackACK, synBlackhole, synUnanswered, synRefused,
-	synStripped, synackStripped, plainServer, optionStripped, optionChanged, payloadChanged,
+	synStripped, synackStripped, plainServer, optionStripped, optionChanged, synLost, payloadChanged,
 	keyEcho, optionsLost, infiniteMap, sumBad, finSumBad, fallbackSum, failReset, failNoProof,
 	tokenUnknown, joinSYNACKHMAC, joinACKHMAC, joinHMACUnproven, joinNoListener, joinRejected,
 	joinReset, joinStripped, joinUnanswered, joinEarly, addAddrHMAC, fastclosed, fastcloseKey,

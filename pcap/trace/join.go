@@ -18,6 +18,8 @@ type JoinInfo struct {
 type joinState struct {
 	JoinInfo
 	nonce    [2]uint32
+	hmac64   uint64
+	hmac160  [20]byte
 	hasNonce [2]bool
 }
 
@@ -79,6 +81,7 @@ func (t *Tracker) joinOption(sf *Subflow, dir int, s *wire.Segment, opt wire.Opt
 		if j.SYNACK == 0 {
 			j.SYNACK = t.ref
 		}
+		j.hmac64 = m.HMAC64
 		v := t.checkJoin(sf, 1, func(h [32]byte) bool { return [8]byte(h[:8]) == be64(m.HMAC64) })
 		if j.SYNACKHMAC != Wrong {
 			j.SYNACKHMAC = v
@@ -90,6 +93,7 @@ func (t *Tracker) joinOption(sf *Subflow, dir int, s *wire.Segment, opt wire.Opt
 		if j.ACK == 0 {
 			j.ACK = t.ref
 		}
+		j.hmac160 = m.HMAC
 		v := t.checkJoin(sf, 0, func(h [32]byte) bool { return [20]byte(h[:20]) == m.HMAC })
 		if j.ACKHMAC != Wrong {
 			j.ACKHMAC = v

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -11,6 +12,17 @@ func sideName(side int) string { return [...]string{"A", "B"}[side&1] }
 
 func (c *Conn) report(k *kind, sf *Subflow, frames []Ref, args ...any) {
 	c.Findings = append(c.Findings, k.make(c, sf, args, frames...))
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "y") {
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func refs(r ...Ref) []Ref { return r }
@@ -54,9 +66,9 @@ func (c *Conn) judgeHandshake(sf *Subflow) {
 	case h.SYNACK == 0 && sf.RST != 0 && sf.RSTDir == 1 && sf.Dir[1].Payload == 0:
 		c.report(synRefused, sf, refs(h.SYN, sf.RST), sf.Dst)
 	case h.SYNACK == 0 && sf.Dir[1].Packets == 0:
-		c.report(synUnanswered, sf, refs(h.SYN, sf.Last), h.SYNs)
+		c.report(synUnanswered, sf, refs(h.SYN, sf.Last), count(h.SYNs, "SYN"))
 	case sf.SynPlain != 0 && !h.SYNACKCapable:
-		c.report(synBlackhole, sf, refs(h.SYN, sf.SynPlain, h.SYNACK), sf.SynWithOption)
+		c.report(synBlackhole, sf, refs(h.SYN, sf.SynPlain, h.SYNACK), count(sf.SynWithOption, "SYN"))
 	case h.SYNACK != 0 && !h.SYNACKCapable && h.SYNWhy != "":
 		c.report(fallbackOddSYN, sf, refs(h.SYN, h.SYNACK), h.SYNWhy)
 	case h.SYNACK != 0 && !h.SYNACKCapable:
@@ -88,7 +100,7 @@ func judgeJoin(sf *Subflow, report func(k *kind, frames []Ref, args ...any)) {
 	case h.SYNACK == 0 && sf.RST != 0 && sf.RSTDir == 1 && sf.RSTReason < 0:
 		report(joinNoListener, refs(j.SYN, sf.RST), sf.Dst)
 	case h.SYNACK == 0 && sf.RST == 0:
-		report(joinUnanswered, refs(j.SYN, sf.Last), h.SYNs)
+		report(joinUnanswered, refs(j.SYN, sf.Last), count(h.SYNs, "MP_JOIN SYN"))
 	case h.SYNACK != 0 && !h.SYNACKJoin:
 		report(joinStripped, refs(j.SYN, h.SYNACK, sf.RST))
 	case early && sf.RSTReason == int16(wire.ResetProhibited):
@@ -124,20 +136,20 @@ func (c *Conn) judgeData(side int) {
 	d := &c.Dir[side]
 	who := sideName(side)
 	if n := d.SumBad; n > 0 {
-		c.Findings = append(c.Findings, sumBad.make(c, nil, []any{n, who}, d.SumBadFrames...))
+		c.Findings = append(c.Findings, sumBad.make(c, nil, []any{count(n, "mapping"), who}, d.SumBadFrames...))
 		c.Findings[len(c.Findings)-1].Count = n
 	}
 	if d.FinSumBad > 0 {
 		c.report(finSumBad, nil, refs(d.FinRef), who)
 	}
 	if d.SumIncomplete > 0 {
-		c.report(cutCapture, nil, nil, d.SumIncomplete)
+		c.report(cutCapture, nil, nil, count(d.SumIncomplete, "mapping"))
 	}
 	if d.Conflicts > 0 {
-		c.report(conflict, nil, refs(d.ConflictRef), d.Conflicts, who)
+		c.report(conflict, nil, refs(d.ConflictRef), count(d.Conflicts, "repeat"), who)
 	}
 	if d.MapConflicts > 0 {
-		c.report(mapConflict, nil, refs(d.MapConflictRef), d.MapConflicts, who)
+		c.report(mapConflict, nil, refs(d.MapConflictRef), count(d.MapConflicts, "mapping"), who)
 	}
 	if d.Reinjected > 0 {
 		c.report(reinjected, nil, refs(d.FirstReinjection), d.Reinjected, who, d.ReinjectionPackets)
@@ -277,7 +289,7 @@ func (t *Tracker) judgeFlows() {
 		})
 	}
 	if bad := t.Totals.BadSum - t.Totals.PartialSum; bad > 0 {
-		f := tcpSum.make(nil, nil, []any{bad})
+		f := tcpSum.make(nil, nil, []any{count(bad, "packet")})
 		f.Count = bad
 		t.general = append(t.general, f)
 	}

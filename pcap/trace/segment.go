@@ -59,7 +59,7 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 		}
 	} else if n > 0 && t.cfg.OnData != nil && sf.Kind == Plain && fresh {
 		t.plainData(sf, dir, s, off)
-	} else if sg.hasDSS && sf.Kind == Plain {
+	} else if sg.hasDSS && sf.Kind == Plain && s.Flags&wire.SYN == 0 {
 		t.inferDSS(sf, dir, s, &sg, off)
 	}
 	if s.Flags&wire.RST != 0 {

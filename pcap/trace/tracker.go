@@ -43,7 +43,9 @@ type Config struct {
 	// OnData, where set, is given every piece of connection data that is new, in the
 	// order of capture. Piece.Octets is valid during the call only.
 	OnData func(Piece)
-	// Progress-free by design: callers count octets where they read them.
+	// Files is how many captures Add will be given; with more than one, packets that
+	// several of them show count once.
+	Files int
 }
 
 // Piece is a range of a connection's data that had not been seen before.
@@ -80,6 +82,7 @@ type Totals struct {
 	Truncated     int // frames cut by the snaplen
 	NotIP         int // ARP and the like
 	NotTCP        int // UDP, ICMP ...
+	Duplicates    int // copies of a packet from another file or interface, left out
 	Fragments     int // IP fragments: not reassembled
 	Malformed     int // IP or TCP headers that lie
 	Unsupported   int // link types not known
@@ -101,6 +104,7 @@ type Tracker struct {
 	conns    []*Conn
 	tokens   map[wire.Token]tokenOwner
 	keys     []givenKey
+	dups     *dups
 	closed   []*Conn // waiting to be compacted
 	inferred int     // connections that were
 	stored   int     // payload octets held
@@ -123,6 +127,9 @@ type tokenOwner struct {
 func New(cfg Config) *Tracker {
 	cfg.Limits.fill()
 	t := &Tracker{cfg: cfg, tokens: make(map[wire.Token]tokenOwner)}
+	if cfg.Files > 1 {
+		t.dups = newDups()
+	}
 	for _, k := range cfg.Keys {
 		t.keys = append(t.keys, makeGivenKey(k))
 	}
@@ -154,6 +161,15 @@ func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 			t.Totals.NotIP++
 		}
 		return Hit{}
+	}
+	if at, several := place(file, f); several || t.dups != nil {
+		if t.dups == nil {
+			t.dups = newDups()
+		}
+		if t.dups.seen(at, ip, f.Nanos) {
+			t.Totals.Duplicates++
+			return Hit{}
+		}
 	}
 	t.now, t.ref = f.Nanos, MakeRef(file, f.Number)
 	if t.Totals.First == 0 {

@@ -1,0 +1,145 @@
+package trace
+
+import "bytes"
+
+// Compare judges two captures of the same traffic at two places: what left one and
+// did not reach the other, or arrived changed, names the middlebox's side. Both
+// trackers are finished, and were fed with different file numbers so that frames
+// tell which capture they are of. Findings refer to connections of a, or of b where
+// a has none.
+func Compare(a, b *Tracker) []Finding {
+	c := comparer{}
+	matched := map[*Subflow]bool{}
+	for _, sf := range a.subflows {
+		other := b.match(sf, matched)
+		if other == nil {
+			c.missing(sf, b)
+			continue
+		}
+		matched[other] = true
+		near, far := order(sf, other)
+		c.flows(near, far)
+	}
+	for _, sf := range b.subflows {
+		if !matched[sf] {
+			c.missing(sf, a)
+		}
+	}
+	return c.out
+}
+
+type comparer struct{ out []Finding }
+
+// match finds the flow of t that is sf as seen elsewhere: the same endpoints and
+// SYN or, where a NAT changed the endpoints, the same initial sequence number and
+// token.
+func (t *Tracker) match(sf *Subflow, taken map[*Subflow]bool) *Subflow {
+	var same *Subflow
+	for _, o := range t.subflows {
+		if taken[o] {
+			continue
+		}
+		isn := sf.Dir[0].HasISN() && o.Dir[0].HasISN() && sf.Dir[0].isn == o.Dir[0].isn
+		if o.Src == sf.Src && o.Dst == sf.Dst {
+			if isn {
+				return o
+			}
+			if same == nil {
+				same = o // sequence numbers rewritten, or the SYN not captured
+			}
+		} else if isn && same == nil && o.Dst.Port() == sf.Dst.Port() {
+			same = o
+		}
+	}
+	return same
+}
+
+// order tells which capture is nearer to the opener: there the responder's answer
+// takes longer.
+func order(a, b *Subflow) (near, far *Subflow) {
+	ta, _ := a.Handshake.RTT()
+	tb, _ := b.Handshake.RTT()
+	if tb > ta || ta == tb && b.Handshake.SYNCapable && !a.Handshake.SYNCapable {
+		return b, a
+	}
+	return a, b
+}
+
+func (c *comparer) report(k *kind, sf *Subflow, frames []Ref, args ...any) {
+	c.out = append(c.out, k.make(sf.Conn, sf, args, frames...))
+}
+
+func (c *comparer) flows(near, far *Subflow) {
+	n, f := &near.Handshake, &far.Handshake
+	switch {
+	case n.SYNCapable && !f.SYNCapable && f.SYN != 0:
+		c.report(synStripped, near, refs(n.SYN, f.SYN, n.SYNACK))
+	case f.SYNACKCapable && !n.SYNACKCapable && n.SYNACK != 0:
+		c.report(synackStripped, near, refs(f.SYNACK, n.SYNACK))
+	case n.SYNCapable && f.SYNCapable && f.SYNACK != 0 && !f.SYNACKCapable:
+		c.report(plainServer, near, refs(n.SYN, f.SYN, f.SYNACK))
+	case n.ACKCapable && !f.ACKCapable && f.ACK != 0:
+		c.report(optionStripped, near, refs(n.ACK, f.ACK), "MP_CAPABLE of the third ACK")
+	}
+	switch {
+	case n.SYNJoin && !f.SYNJoin && f.SYN != 0:
+		c.report(optionStripped, near, refs(n.SYN, f.SYN), "MP_JOIN of the SYN")
+	case f.SYNACKJoin && !n.SYNACKJoin && n.SYNACK != 0:
+		c.report(optionStripped, near, refs(f.SYNACK, n.SYNACK), "MP_JOIN of the SYN/ACK")
+	case n.ACKJoin && !f.ACKJoin && f.ACK != 0:
+		c.report(optionStripped, near, refs(n.ACK, f.ACK), "MP_JOIN of the third ACK")
+	}
+	if x, y := near.join, far.join; x != nil && y != nil {
+		if x.hmac64 != y.hmac64 && x.SYNACK != 0 && y.SYNACK != 0 {
+			c.report(optionChanged, near, refs(y.SYNACK, x.SYNACK), "the HMAC in the MP_JOIN of the SYN/ACK")
+		}
+		if x.hmac160 != y.hmac160 && x.ACK != 0 && y.ACK != 0 {
+			c.report(optionChanged, near, refs(x.ACK, y.ACK), "the HMAC in the MP_JOIN of the third ACK")
+		}
+		if x.Token != y.Token && x.SYN != 0 && y.SYN != 0 {
+			c.report(optionChanged, near, refs(x.SYN, y.SYN), "the token in the MP_JOIN of the SYN")
+		}
+	}
+	c.data(near, far)
+}
+
+// data compares what followed the handshake: mappings and their checksums, by
+// direction. The sender's side is near in direction 0.
+func (c *comparer) data(near, far *Subflow) {
+	for dir := range 2 {
+		from, to := near, far
+		if dir == 1 {
+			from, to = far, near
+		}
+		x, y := &from.Dir[dir], &to.Dir[dir]
+		if x.LastOption != 0 && y.LastOption == 0 && y.Packets > 2 && y.Payload > 0 && from.MPTCPPackets > 2 {
+			c.report(optionStripped, near, refs(x.LastOption, to.silent[dir].since), "every MPTCP option after the handshake")
+		}
+		if from.Conn == nil || to.Conn == nil || from.Kind != Initial {
+			continue
+		}
+		p, q := &from.Conn.Dir[from.Side(dir)], &to.Conn.Dir[to.Side(dir)]
+		switch {
+		case q.SumBad > 0 && p.SumBad == 0:
+			c.report(payloadChanged, near, q.SumBadFrames)
+		case p.Hash != nil && q.Hash != nil && p.HashedLen == q.HashedLen && !bytes.Equal(p.Hash, q.Hash):
+			c.report(payloadChanged, near, nil)
+		}
+	}
+}
+
+// missing reports a SYN that one capture shows and the other does not.
+func (c *comparer) missing(sf *Subflow, other *Tracker) {
+	h := &sf.Handshake
+	if h.SYN == 0 || other.Totals.TCP == 0 || sf.FirstTime < other.Totals.First || sf.FirstTime > other.Totals.Last {
+		return // the other capture may not have been running
+	}
+	what := "SYN"
+	switch {
+	case h.SYNJoin:
+		what = "MP_JOIN SYN"
+	case h.SYNCapable:
+		what = "MP_CAPABLE SYN"
+	}
+	c.report(synLost, sf, refs(h.SYN), count(h.SYNs, "copy"), what, sf.Src, sf.Dst)
+}
