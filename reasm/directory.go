@@ -8,12 +8,15 @@ import "math/bits"
 // before them.
 //
 // Offsets lie within a window, so a ring with an entry for each 2 KiB of the window
-// will do: the last node that begins there. Two levels of bits tell which entries are
-// in use. It takes about 0.4 % of the window, is not made before there are more than
-// a few batches, and costs a few stores when a batch comes or goes, none when it grows
-// at its end.
+// will do: the last node whose home is there. Two levels of bits tell which entries are
+// in use. The home of a node is where it began when it was made. It stays when the node
+// grows, and so stays within it: homes have the order of their nodes, and only what
+// begins before its home needs a second look.
+//
+// A directory takes about 0.4 % of the window, is not made before there are more than a
+// few batches, and costs a few stores when a batch comes or goes, none when it grows.
 type directory struct {
-	last []*node  // by lo>>dirShift, modulo the size, which is a power of two
+	last []*node  // by home, modulo the size, which is a power of two
 	used []uint64 // a bit for each entry of last
 	some []uint64 // a bit for each word of used
 }
@@ -34,19 +37,20 @@ func (d *directory) build(r *Ranges) {
 	d.last = make([]*node, entries)
 	d.used = make([]uint64, words)
 	d.some = make([]uint64, (words+63)/64)
-	for n := r.first; n != nil; n = n.next {
+	for n := r.last; n != nil; n = n.prev { // insert looks at the home of the next one
 		d.insert(n)
 	}
 }
 
-func (d *directory) entry(lo uint64) uint64 { return lo >> dirShift & uint64(len(d.last)-1) }
+func (d *directory) entry(home uint32) uint64 { return uint64(home) & uint64(len(d.last)-1) }
 
-// insert enters n, whose neighbours are set.
+// insert enters n, whose neighbours in the list are set, at its home.
 func (d *directory) insert(n *node) {
-	e := d.entry(n.lo)
-	if n.next != nil && n.next.lo>>dirShift == n.lo>>dirShift {
+	n.home = uint32(n.lo >> dirShift)
+	if n.next != nil && n.next.home == n.home {
 		return // there is a later one
 	}
+	e := d.entry(n.home)
 	d.last[e] = n
 	d.used[e>>6] |= 1 << (e & 63)
 	d.some[e>>12] |= 1 << (e >> 6 & 63)
@@ -54,11 +58,11 @@ func (d *directory) insert(n *node) {
 
 // remove takes n out, whose neighbours are still set.
 func (d *directory) remove(n *node) {
-	e := d.entry(n.lo)
+	e := d.entry(n.home)
 	if d.last[e] != n {
 		return
 	}
-	if p := n.prev; p != nil && p.lo>>dirShift == n.lo>>dirShift {
+	if p := n.prev; p != nil && p.home == n.home {
 		d.last[e] = p
 		return
 	}
@@ -70,12 +74,19 @@ func (d *directory) remove(n *node) {
 }
 
 // search returns the last node that does not begin behind lo, and how many it looked
-// at. The caller has made sure that lo lies between the first and the last node.
+// at. The caller has made sure that the first node does not.
 func (d *directory) search(r *Ranges, lo uint64) (n *node, steps uint64) {
-	for n = d.last[d.before(d.entry(lo))]; lo < n.lo; n = n.prev {
-		steps++
+	if lo < r.first.hi {
+		return r.first, 1 // its home may be behind lo
 	}
-	return n, steps + 1
+	n = d.last[d.before(d.entry(uint32(lo>>dirShift)))]
+	for steps = 1; lo < n.lo; steps++ {
+		n = n.prev
+	}
+	if n.next != nil && n.next.lo <= lo {
+		return n.next, steps + 1 // it covers lo, so its home is behind lo
+	}
+	return n, steps
 }
 
 // before returns the entry in use that is e, or the closest one before it on the

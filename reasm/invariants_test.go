@@ -65,7 +65,9 @@ func checkDirectory(t require.TestingT, r *Ranges) {
 	d := &r.dir
 	want := make([]*node, len(d.last))
 	for at := r.first; at != nil; at = at.next {
-		want[d.entry(at.lo)] = at
+		want[d.entry(at.home)] = at
+		require.LessOrEqual(t, uint32(at.lo>>dirShift), at.home)
+		require.GreaterOrEqual(t, uint32((at.hi-1)>>dirShift), at.home)
 	}
 	used := 0
 	for e, n := range want {

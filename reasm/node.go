@@ -9,8 +9,9 @@ type node struct {
 
 	parent, left, right *node // see tree.go
 
-	gen uint32 // counts the lives of this node: a shortcut into an earlier one is void
-	red bool
+	home uint32 // see directory.go
+	gen  uint16 // counts the lives of this node: a shortcut into an earlier one is void
+	red  bool
 }
 
 // slab is how many nodes are allocated at once.
@@ -82,13 +83,13 @@ func (r *Ranges) unlink(n *node) {
 	r.count--
 }
 
-// setLo moves the beginning of n, which stays between its neighbours.
-func (r *Ranges) setLo(n *node, lo uint64) {
-	if r.dir.active() && n.lo>>dirShift != lo>>dirShift {
+// cut narrows n to [lo, hi), a part of it that is not empty.
+func (r *Ranges) cut(n *node, lo, hi uint64) {
+	if r.dir.active() {
 		r.dir.remove(n)
-		n.lo = lo
-		r.dir.insert(n)
-		return
 	}
-	n.lo = lo
+	n.lo, n.hi = lo, hi
+	if r.dir.active() {
+		r.dir.insert(n)
+	}
 }

@@ -4,7 +4,7 @@ package reasm
 // right behind it (paper section 4.3).
 type shortcut struct {
 	node *node
-	gen  uint32
+	gen  uint16
 }
 
 const (

@@ -218,13 +218,13 @@ func (r *Ranges) join(p, next *node, lo, hi uint64) *node {
 	case left && right:
 		lo = p.lo
 		r.unlink(p)
-		r.setLo(next, lo)
+		next.lo = lo
 		return next
 	case left:
 		p.hi = hi
 		return p
 	case right:
-		r.setLo(next, lo)
+		next.lo = lo
 		return next
 	}
 	return nil

@@ -20,7 +20,7 @@ func (r *Ranges) remove(lo, hi uint64) (removed uint64) {
 		if p.lo == lo {
 			p = p.prev // all of it goes below, or its beginning
 		} else {
-			p.hi = lo
+			r.cut(p, p.lo, lo)
 			removed += min(hi, end) - lo
 			if hi < end {
 				return removed + r.rest(p, hi, end)
@@ -37,7 +37,7 @@ func (r *Ranges) remove(lo, hi uint64) (removed uint64) {
 			return removed
 		case hi < n.hi:
 			removed += hi - n.lo
-			r.setLo(n, hi)
+			r.cut(n, hi, n.hi)
 			return removed
 		}
 		removed += n.hi - n.lo
