@@ -1,0 +1,164 @@
+package mbox
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/netsim"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// Proxy stands between the two ends of a flow, acknowledges what it takes and keeps
+// it until the other side has it: the TCP proxies of the paper, of which most keep
+// MPTCP from being negotiated "but a few do not" (footnote 3). It passes segments as
+// they were, options included, so MPTCP runs through it; it passes nothing behind a
+// hole (P-3.3-02); and what it holds defeats per-subflow windows (P-3.3.1-01) and
+// acknowledgments in the payload (P-3.3.3-02).
+//
+//	proxy [buffer=64KiB] [rto=200ms] [lose=P] [die=OCTETS] [when...]
+//
+// Window and acknowledgment fields that pass are the proxy's own. Of when, only dir
+// counts: the direction in which data is held. lose is the probability to
+// acknowledge a segment and then lose it for good. die=N makes it crash when it has
+// acknowledged N octets of a flow: what it holds is lost and the flow is dead.
+type Proxy struct {
+	buffer int
+	rto    time.Duration
+	lose   float64
+	die    int
+	when   when
+
+	e, out edit
+	flows  flows[proxyState]
+	active []*proxyHalf // those with something held, in order of arrival
+}
+
+func parseProxy(s *netsim.Spec) netsim.Element {
+	x := &Proxy{buffer: s.Octets("buffer", 64<<10), rto: s.Duration("rto", 200*time.Millisecond),
+		lose: s.Chance("lose"), die: s.Octets("die", 0)}
+	if x.buffer < 1 || x.rto < time.Millisecond {
+		s.Fail("buffer or rto too small")
+	}
+	x.when = parseWhen(s)
+	if (&when{dir: x.when.dir}).String() != x.when.String() {
+		s.Fail("only dir may be chosen")
+	}
+	return x
+}
+
+func (x *Proxy) String() string {
+	s := "proxy"
+	if x.buffer != 64<<10 {
+		s += " buffer=" + strconv.Itoa(x.buffer)
+	}
+	if x.rto != 200*time.Millisecond {
+		s += " rto=" + x.rto.String()
+	}
+	if x.lose != 0 {
+		s += " lose=" + strconv.FormatFloat(x.lose, 'g', -1, 64)
+	}
+	if x.die != 0 {
+		s += " die=" + strconv.Itoa(x.die)
+	}
+	return s + x.when.String()
+}
+
+// Handle implements netsim.Element.
+func (x *Proxy) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
+	e := &x.e
+	if !e.open(p) {
+		at.Send(dir, p)
+		return
+	}
+	f := x.flows.get(dir, &e.seg)
+	if f.dead {
+		at.Drop(dir, p, "the proxy has died")
+		return
+	}
+	mine, theirs := &f.half[dir], &f.half[dir.Back()]
+	mine.stamps.see(&e.seg)
+	switch {
+	case e.seg.Flags.Has(wire.RST):
+		x.clear(at, mine)
+		x.clear(at, theirs)
+		at.Send(dir, p)
+		return
+	case e.seg.Flags.Has(wire.SYN):
+		mine.shake(&e.seg)
+		at.Send(dir, p)
+		return
+	}
+	if x.holds(dir.Back()) && e.seg.Flags.Has(wire.ACK) {
+		x.acked(at, f, dir, theirs)
+	}
+	if x.holds(dir) && e.seg.SeqLen() > 0 {
+		x.take(at, dir, f)
+	} else {
+		at.Send(dir, p)
+	}
+	x.pump(at, dir.Back(), theirs)
+}
+
+func (x *Proxy) holds(dir netsim.Dir) bool { return x.when.dir < 0 || netsim.Dir(x.when.dir) == dir }
+
+// take acknowledges the segment in x.e and keeps it, or not.
+func (x *Proxy) take(at *netsim.Slot, dir netsim.Dir, f *proxyState) {
+	e, h := &x.e, &f.half[dir]
+	if !h.known {
+		h.known, h.next, h.una = true, e.seg.Seq, e.seg.Seq
+	}
+	n := int(e.seg.SeqLen())
+	fits := len(h.held) == 0 || h.octets+n <= x.buffer
+	switch {
+	case before(h.next, e.seg.Seq):
+		at.Drop(dir, e.p, "behind a hole")
+	case !before(h.next, e.endSeq()):
+		at.Drop(dir, e.p, "known already")
+	case !fits:
+		at.Drop(dir, e.p, "no room")
+	default:
+		h.taken += n
+		lost := at.Luck().Chance(x.lose)
+		h.next = e.endSeq()
+		x.acknowledge(at, dir, f)
+		if x.die > 0 && h.taken >= x.die {
+			at.Drop(dir, e.p, "acknowledged, and died of it")
+			f.dead = true
+			x.clear(at, &f.half[0])
+			x.clear(at, &f.half[1])
+			return
+		}
+		if lost {
+			at.Drop(dir, e.p, "acknowledged and lost")
+			return
+		}
+		if len(h.held) == 0 {
+			h.dir, h.resend, h.backoff = dir, at.Now()+x.rto, 0
+			x.active = append(x.active, h)
+		}
+		h.held = append(h.held, heldData{e.p, e.seg.Seq, e.endSeq()})
+		h.octets += n
+		x.pump(at, dir, h)
+		return
+	}
+	x.acknowledge(at, dir, f)
+}
+
+// acknowledge answers the sender of x.e in the receiver's name.
+func (x *Proxy) acknowledge(at *netsim.Slot, dir netsim.Dir, f *proxyState) {
+	e, h, back := &x.e, &f.half[dir], dir.Back()
+	seq := e.seg.Ack
+	if b := &f.half[back]; b.known && x.holds(back) {
+		seq = b.una // e's own acknowledgment is the proxy's by now
+	}
+	at.Send(back, reply(at, e, wire.ACK, seq, h.next, x.window(f, h), f.half[back].stamps))
+}
+
+// window is the room left, in the units that the receiver announced. Where the
+// handshake was not seen these are not known, and the receiver's own is repeated.
+func (x *Proxy) window(f *proxyState, h *proxyHalf) uint16 {
+	if !f.shaken() {
+		return h.window
+	}
+	return uint16(min(max(x.buffer-h.octets, 0)>>h.peerShift, 0xffff))
+}

@@ -1,0 +1,179 @@
+package mbox
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/netsim"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// proxyState is what a Proxy knows of a flow.
+type proxyState struct {
+	half [2]proxyHalf // by direction of the data
+	dead bool
+}
+
+// proxyHalf is one direction: the receiver of its sender, the sender of its
+// receiver.
+type proxyHalf struct {
+	dir     netsim.Dir
+	known   bool
+	next    uint32 // expected from the sender
+	una     uint32 // what the receiver still has to acknowledge
+	taken   int    // octets acknowledged to the sender
+	held    []heldData
+	octets  int
+	sent    int    // of held, how many were passed on
+	edge    uint32 // right edge of the receiver's window
+	edged   bool
+	window  uint16 // as the receiver last sent it
+	dups    int
+	resend  time.Duration
+	backoff uint
+	stamps  stamps // of this direction's sender
+
+	shaken    bool  // this direction's sender sent a SYN
+	shift     uint8 // in it
+	scales    bool
+	peerShift uint8 // of the windows that this direction's receiver announces
+}
+
+func (f *proxyState) shaken() bool { return f.half[0].shaken && f.half[1].shaken }
+
+type heldData struct {
+	p        *netsim.Packet
+	seq, end uint32
+}
+
+const maxProxyBackoff = 8 // the proxy then gives up, as a TCP does
+
+// shake learns from a SYN.
+func (h *proxyHalf) shake(s *wire.Segment) {
+	h.known, h.next, h.una = true, s.Seq+s.SeqLen(), s.Seq+s.SeqLen()
+	h.shaken, h.window = true, s.Window
+	if o, ok := s.Options.Find(wire.KindWindowScale); ok {
+		v, err := wire.ParseWindowScale(o)
+		h.scales, h.shift = err == nil, min(v, 14)
+	}
+}
+
+// acked handles the acknowledgment in x.e, which travels in dir, of data in h, and
+// makes the fields the proxy's own.
+func (x *Proxy) acked(at *netsim.Slot, f *proxyState, dir netsim.Dir, h *proxyHalf) {
+	e := &x.e
+	h.window = e.seg.Window
+	if mine := &f.half[dir]; mine.scales && h.scales {
+		h.peerShift = mine.shift
+	}
+	ack := e.seg.Ack
+	if !h.known {
+		h.known, h.next, h.una = true, ack, ack
+	}
+	if before(h.next, ack) {
+		// The receiver has more than this box ever saw: the flow took another way.
+		h.next = ack
+	}
+	switch {
+	case before(h.una, ack):
+		h.una, h.dups, h.backoff = ack, 0, 0
+		h.resend = at.Now() + x.rto
+	case ack == h.una && len(e.seg.Payload) == 0 && h.sent > 0:
+		h.dups++
+	}
+	for len(h.held) > 0 && !before(h.una, h.held[0].end) {
+		h.drop(at)
+	}
+	edge := ack + uint32(e.seg.Window)<<h.peerShift
+	if f.shaken() && (!h.edged || before(h.edge, edge)) {
+		h.edge, h.edged = edge, true
+	}
+	if h.next != ack {
+		e.setAck(h.next)
+	}
+	if w := x.window(f, h); w != e.seg.Window {
+		e.setWindow(w)
+	}
+	blankSACK(e) // losses on this side are the proxy's own business
+	if h.dups == 3 && len(h.held) > 0 {
+		x.repeat(at, h)
+	}
+}
+
+// drop lets the first held segment go.
+func (h *proxyHalf) drop(at *netsim.Slot) {
+	d := h.held[0]
+	at.Discard(d.p)
+	h.octets -= int(d.end - d.seq)
+	h.held = append(h.held[:0], h.held[1:]...)
+	h.sent = max(0, h.sent-1)
+}
+
+func (x *Proxy) clear(at *netsim.Slot, h *proxyHalf) {
+	for len(h.held) > 0 {
+		h.drop(at)
+	}
+	x.rearm(at)
+}
+
+// pump passes on what the receiver has room for.
+func (x *Proxy) pump(at *netsim.Slot, dir netsim.Dir, h *proxyHalf) {
+	for h.sent < len(h.held) && (!h.edged || !before(h.edge, h.held[h.sent].end)) {
+		x.pass(at, dir, h.held[h.sent].p)
+		h.sent++
+	}
+	x.rearm(at)
+}
+
+// repeat passes the first held segment on again.
+func (x *Proxy) repeat(at *netsim.Slot, h *proxyHalf) {
+	if at.Logging() && x.out.open(h.held[0].p) {
+		at.Log(h.dir, "retransmitted "+x.out.text())
+	}
+	x.pass(at, h.dir, h.held[0].p)
+	h.sent = max(h.sent, 1)
+	h.resend = at.Now() + x.rto<<h.backoff
+}
+
+func (x *Proxy) pass(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
+	twin := at.New()
+	twin.Data = append(twin.Data, p.Data...)
+	at.Send(dir, twin)
+}
+
+// rearm forgets halves that hold nothing and sets the timer for the others.
+func (x *Proxy) rearm(at *netsim.Slot) {
+	keep := x.active[:0]
+	for _, h := range x.active {
+		if len(h.held) > 0 {
+			keep = append(keep, h)
+		}
+	}
+	clear(x.active[len(keep):])
+	x.active = keep
+	at.Sleep()
+	first := time.Duration(-1)
+	for _, h := range x.active {
+		if first < 0 || h.resend < first {
+			first = h.resend
+		}
+	}
+	if first >= 0 {
+		at.Wake(first)
+	}
+}
+
+// HandleWake implements netsim.Waker: what is not acknowledged is sent again, with
+// exponential back-off, also into a closed window, which makes it the probe.
+func (x *Proxy) HandleWake(at *netsim.Slot) {
+	for _, h := range append([]*proxyHalf(nil), x.active...) {
+		if len(h.held) == 0 || h.resend > at.Now() {
+			continue
+		}
+		if h.backoff++; h.backoff > maxProxyBackoff {
+			x.clear(at, h)
+			continue
+		}
+		x.repeat(at, h)
+	}
+	x.rearm(at)
+}
