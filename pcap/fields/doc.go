@@ -17,5 +17,7 @@
 //   - Of tunnels (IP in IP, GRE, GTP-U, VXLAN, Geneve) both IP headers are shown, but
 //     no field of the encapsulation itself and no inner Ethernet addresses. The packet
 //     inside an ICMP error is not shown.
+//   - An IPv6 payload length of 0 means the whole frame, as it does for IPv4, even
+//     without a jumbo payload option.
 //   - Names under "mpd." are ours.
 package fields

@@ -63,6 +63,19 @@ func (x *Extractor) flowOf(up *upper, src, dst uint16, six bool, seq uint32, fla
 	return f, &f.sides[sender], &f.sides[1-sender]
 }
 
+// seen returns when the first and the previous segment of f were captured, and keeps
+// the time of this one, if it has one.
+func (f *flow) seen(now int64, timed bool) (first, prev int64) {
+	if timed && !f.timed {
+		f.timed, f.first, f.prev = true, now, now
+	}
+	first, prev = f.first, f.prev
+	if timed {
+		f.prev = now
+	}
+	return first, prev
+}
+
 // number learns the sequence numbers that relative ones count from. Without a SYN the
 // first octet seen is number 1, as it would be after one.
 func number(from, to *side, seq, ack uint32, flags wire.Flags) {
@@ -77,25 +90,27 @@ func number(from, to *side, seq, ack uint32, flags wire.Flags) {
 	}
 }
 
-// window applies the scale, which counts only if both ends offered one (RFC 7323 section
-// 2.2). It returns the factor for tcp.window_size_scalefactor too.
-func window(from, to *side, value uint32) (size uint32, factor int64) {
-	switch {
-	case from.scale == scaleNone || to.scale == scaleNone:
-		return value, scaleNone
-	case from.scale == scaleUnknown:
-		return value, scaleUnknown
+// window applies the scale to the window of a segment without SYN. It returns the value
+// of tcp.window_size_scalefactor too.
+func (s *side) window(value uint16) (size uint32, factor int64) {
+	if s.scale < 0 {
+		return uint32(value), int64(s.scale)
 	}
-	return value << from.scale, 1 << from.scale
+	return uint32(value) << s.scale, 1 << s.scale
 }
 
 // maxScale is the largest shift; larger ones mean it (RFC 7323 section 2.3).
 const maxScale = 14
 
-// learnScale keeps what a SYN says about the window scale.
-func (s *side) learnScale(shift uint64, offered bool) {
-	s.scale = scaleNone
-	if offered {
-		s.scale = int8(min(shift, maxScale))
+// learnScale keeps what a SYN says about the window scale, which counts only if both ends
+// offer one (RFC 7323 section 2.2). What was learned from an offer is not forgotten.
+func learnScale(from, to *side, flags wire.Flags, shift uint64, offered bool) {
+	switch {
+	case flags&wire.ACK != 0 && to.scale == scaleNone:
+		from.scale = scaleNone
+	case offered:
+		from.scale = int8(min(shift, maxScale))
+	case from.scale == scaleUnknown:
+		from.scale, to.scale = scaleNone, scaleNone
 	}
 }

@@ -104,14 +104,16 @@ func (x *Extractor) network4(b []byte, wireLen int) (up upper) {
 		r.add(ipFlags, uint64(word>>13))
 		r.addBool(ipDF, word&0x4000 != 0)
 		r.addBool(ipMF, word&0x2000 != 0)
-		r.add(ipFragOffset, uint64(word&0x1fff)*8)
+		r.add(ipFragOffset, uint64(word&0x1fff))
 		fragment = word&0x3fff != 0
 	}
 	r.addUint(ipTTL, b, 8, 1)
 	r.addUint(ipProto, b, 9, 1)
 	r.addUint(ipChecksum, b, 10, 2)
 	r.address4(ipSrc, b, 12)
-	r.address4(ipDst, b, 16)
+	if len(b) >= size { // tshark shows it after the IP options, for the sake of source routes
+		r.address4(ipDst, b, 16)
+	}
 	if len(b) < size || fragment {
 		return up
 	}
@@ -134,6 +136,7 @@ func (x *Extractor) network6(b []byte, wireLen int) (up upper) {
 	r.addOctets(ipv6Layer, b)
 	if len(b) >= 1 {
 		r.add(ipv6Version, uint64(b[0]>>4))
+		r.add(ipVersion, uint64(b[0]>>4)) // so that ip.version tells both families apart
 	}
 	if len(b) >= 4 {
 		word := binary.BigEndian.Uint32(b)
@@ -141,12 +144,12 @@ func (x *Extractor) network6(b []byte, wireLen int) (up upper) {
 		r.add(ipv6Flow, uint64(word&0xfffff))
 	}
 	plen := 0
-	if len(b) >= 6 {
+	if len(b) >= 7 { // together with the next header
 		plen = int(binary.BigEndian.Uint16(b[4:]))
-		if plen == 0 { // a jumbogram, or offload as in IPv4
+		r.add(ipv6PLen, uint64(plen))
+		if plen == 0 { // a jumbogram, or offload as in IPv4; tshark stops here
 			plen = wireLen - ipv6HeaderSize
 		}
-		r.add(ipv6PLen, uint64(plen))
 	}
 	r.addUint(ipv6Next, b, 6, 1)
 	r.addUint(ipv6HopLimit, b, 7, 1)
@@ -156,7 +159,7 @@ func (x *Extractor) network6(b []byte, wireLen int) (up upper) {
 		return up
 	}
 	up = upper{src: [16]byte(b[8:24]), dst: [16]byte(b[24:40])}
-	up.proto, up.off, up.ok = skipExtensions(b)
+	up.proto, up.off, up.ok = r.extensions(b)
 	up.size = min(plen+ipv6HeaderSize, wireLen) - up.off
 	up.ok = up.ok && up.size >= 0
 	return up
@@ -169,16 +172,17 @@ func (r *Row) address6(id ID, b []byte, off int) {
 	}
 }
 
-// skipExtensions returns the protocol behind the extension headers of the IPv6 packet b
-// and where it starts. It reports false for a fragment, and where the headers were cut.
-func skipExtensions(b []byte) (proto uint8, off int, ok bool) {
+// extensions passes over the extension headers of the IPv6 packet b. It returns the
+// protocol behind them and where it starts, and reports false for a fragment, and where
+// the headers were cut.
+func (r *Row) extensions(b []byte) (proto uint8, off int, ok bool) {
 	next, off := b[6], ipv6HeaderSize
 	for range maxExtHeaders {
-		switch next {
-		case protoHopByHop, protoRouting, protoFragment, protoAH, protoDestOpts, protoMobility, protoHIP, protoShim6:
-		default:
+		name := extensionName(next)
+		if name == "" {
 			return next, off, off <= len(b)
 		}
+		r.protocol(name)
 		if len(b) < off+8 {
 			return 0, 0, false
 		}
@@ -195,6 +199,29 @@ func skipExtensions(b []byte) (proto uint8, off int, ok bool) {
 		next, off = b[off], off+size
 	}
 	return 0, 0, false
+}
+
+// extensionName is what frame.protocols calls an extension header; "" if proto is none.
+func extensionName(proto uint8) string {
+	switch proto {
+	case protoHopByHop:
+		return "ipv6.hopopts"
+	case protoRouting:
+		return "ipv6.routing"
+	case protoFragment:
+		return "ipv6.fraghdr"
+	case protoDestOpts:
+		return "ipv6.dstopts"
+	case protoAH:
+		return "ah"
+	case protoMobility:
+		return "mipv6"
+	case protoHIP:
+		return "hip"
+	case protoShim6:
+		return "ipv6.shim6"
+	}
+	return ""
 }
 
 // udp adds what serves to recognise tunnels.

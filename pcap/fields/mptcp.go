@@ -57,14 +57,14 @@ func (o *option) capable() {
 	flags := o.uint(mpFlags, 1)
 	o.bits(mpChecksumReq, flags>>7&1)
 	o.bits(mpExtensibility, flags>>6&1)
-	switch wire.Version(version) {
-	case wire.V0:
-		o.bits(mpSHA1, flags&1)
-	case wire.V1:
+	if wire.Version(version) == wire.V1 {
 		o.bits(mpNoMoreSubflows, flags>>5&1)
 		o.bits(mpSHA256, flags&1)
+		o.bits(mpReservedFlags, flags>>1&0xf)
+	} else {
+		o.bits(mpSHA1, flags&1)
+		o.bits(mpReservedFlags, flags>>1&0x1f)
 	}
-	o.bits(mpReservedFlags, flags&0x3e)
 	switch o.size {
 	case 12, 20, 22, 24:
 	default:
@@ -127,8 +127,11 @@ func (o *option) dss() {
 		o.uint(mpDSN, width(f, wire.DSSMap8))
 		o.uint(mpSSN, 4)
 		o.uint(mpDataLen, 2)
-		if o.left() == 2 {
+		switch {
+		case o.left() == 2:
 			o.ownChecksum()
+		case o.left() >= 4: // two octets too many, and tshark finds a checksum
+			o.uint(mpChecksum, 2)
 		}
 	}
 }

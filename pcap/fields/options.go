@@ -8,16 +8,18 @@ import "github.com/mptcp-go/mptcp/wire"
 //
 // A length octet that lies ends the list, but not the segment.
 func (r *Row) options(b []byte, size int, to *side) bool {
+	ended := false // EOL was seen
 	for size > 0 {
 		if len(b) == 0 {
 			return false
 		}
 		kind := b[0]
+		if ended && kind != wire.KindEOL {
+			return true // padding that is none
+		}
 		if kind == wire.KindEOL || kind == wire.KindNOP {
 			r.add(tcpOptionKind, uint64(kind))
-			if kind == wire.KindEOL {
-				return true
-			}
+			ended = kind == wire.KindEOL
 			b, size = b[1:], size-1
 			continue
 		}
@@ -129,17 +131,29 @@ func (o *option) show(to *side) {
 	}
 }
 
-// sack adds the blocks of RFC 2018 section 3, relative like tcp.ack.
+// sack adds the blocks of RFC 2018 section 3, relative like tcp.ack. A last block may be
+// cut short; the first may not, since tshark reads it again to see whether it is a
+// duplicate (RFC 2883).
 func (o *option) sack(to *side) {
 	n := 0
-	for o.left() >= 8 && !o.short {
-		left := uint32(o.peek(4))
-		o.off += 4
-		right := uint32(o.peek(4))
-		o.off += 4
-		o.bits(tcpSACKLeft, uint64(left-to.base))
-		o.bits(tcpSACKRight, uint64(right-to.base))
-		n++
+	for ; o.left() >= 8; n++ {
+		o.relative(tcpSACKLeft, to)
+		o.relative(tcpSACKRight, to)
+	}
+	if o.left() >= 4 {
+		o.relative(tcpSACKLeft, to)
+	} else if len(o.b) < o.size {
+		o.short = true
 	}
 	o.bits(tcpSACKCount, uint64(n))
+	if o.size < 10 {
+		o.short = true
+	}
+}
+
+// relative is uint for a sequence number of the other side.
+func (o *option) relative(id ID, to *side) {
+	n := uint32(o.peek(4))
+	o.off += 4
+	o.bits(id, uint64(n-to.base))
 }

@@ -32,6 +32,7 @@ func (x *Extractor) tcp(b []byte, up *upper) {
 	flags, header := wire.Flags(word&0xfff), int(word>>12)*4
 	f, from, to := x.flowOf(up, src, dst, r.Has(ipv6Layer), seq, flags)
 	r.add(tcpStream, uint64(f.stream))
+	first, prev := f.seen(x.now, r.Has(frameTimeEpoch))
 	r.add(tcpSeqRaw, uint64(seq))
 
 	whole := header <= up.size // else the packet is shorter than its TCP header
@@ -61,10 +62,10 @@ func (x *Extractor) tcp(b []byte, up *upper) {
 	r.tcpFlags(flags)
 	value := binary.BigEndian.Uint16(b[14:])
 	r.add(tcpWindowValue, uint64(value))
-	if flags&wire.SYN != 0 || !whole {
+	if flags&wire.SYN != 0 {
 		r.add(tcpWindow, uint64(value)) // never scaled, RFC 7323 section 2.2
 	} else {
-		n, factor := window(from, to, uint32(value))
+		n, factor := from.window(value)
 		r.add(tcpWindow, uint64(n))
 		r.add(tcpWindowFactor, uint64(factor))
 	}
@@ -73,7 +74,7 @@ func (x *Extractor) tcp(b []byte, up *upper) {
 	if len(b) < tcpHeaderSize {
 		return
 	}
-	x.streamTimes(f)
+	x.addTimes(first, prev)
 	if header > tcpHeaderSize {
 		block := b[tcpHeaderSize:min(header, len(b))]
 		if len(block) > 0 {
@@ -84,25 +85,19 @@ func (x *Extractor) tcp(b []byte, up *upper) {
 		}
 	}
 	if flags&wire.SYN != 0 {
-		from.learnScale(r.num(tcpWScaleShift), r.Has(tcpWScaleShift))
+		learnScale(from, to, flags, r.num(tcpWScaleShift), r.Has(tcpWScaleShift))
 	}
-	if len(b) > header {
+	if len(b) > header && flags&wire.RST == 0 { // text in a RST is no payload to tshark
 		r.addOctets(tcpPayload, b[header:])
 	}
 }
 
-// streamTimes adds the times that count within a stream.
-func (x *Extractor) streamTimes(f *flow) {
-	r := &x.row
-	if !r.Has(frameTimeEpoch) {
-		return
+// addTimes adds the times that count within a stream.
+func (x *Extractor) addTimes(first, prev int64) {
+	if r := &x.row; r.Has(frameTimeEpoch) {
+		r.add(tcpTimeRelative, uint64(x.now-first))
+		r.add(tcpTimeDelta, uint64(x.now-prev))
 	}
-	if !f.timed {
-		f.timed, f.first, f.prev = true, x.now, x.now
-	}
-	r.add(tcpTimeRelative, uint64(x.now-f.first))
-	r.add(tcpTimeDelta, uint64(x.now-f.prev))
-	f.prev = x.now
 }
 
 func (r *Row) tcpFlags(flags wire.Flags) {
