@@ -62,11 +62,11 @@ func (b *Buffer) Insert(from int, off uint64, p []byte) (added, refused int) {
 }
 
 // Next implements Queue. A piece ends with its page.
-func (b *Buffer) Next() []byte { return b.store.read(b.off, b.ranges.edge) }
+func (b *Buffer) Next() []byte { return b.store.read(b.off, b.ranges.head.hi) }
 
 // Discard implements Queue.
 func (b *Buffer) Discard(n int) {
-	if n < 0 || uint64(n) > b.ranges.edge-b.off {
+	if n < 0 || uint64(n) > b.ranges.head.hi-b.off {
 		panic("reasm: Discard of octets that are not in order")
 	}
 	b.off += uint64(n)
@@ -86,7 +86,7 @@ func (b *Buffer) Buffered() int { return b.buffered }
 
 // Edge returns the first offset that is missing: the octets from Offset to Edge can
 // be read. It goes back only by Remove.
-func (b *Buffer) Edge() uint64 { return b.ranges.edge }
+func (b *Buffer) Edge() uint64 { return b.ranges.head.hi }
 
 // Ranges returns what is in the queue, to be looked at only.
 func (b *Buffer) Ranges() *Ranges { return &b.ranges }

@@ -37,7 +37,7 @@ func (d *directory) build(r *Ranges) {
 	d.last = make([]*node, entries)
 	d.used = make([]uint64, words)
 	d.some = make([]uint64, (words+63)/64)
-	for n := r.last; n != nil; n = n.prev { // insert looks at the home of the next one
+	for n := r.tail.prev; n != &r.head; n = n.prev { // insert looks at the home of the next one
 		d.insert(n)
 	}
 }
@@ -47,7 +47,7 @@ func (d *directory) entry(home uint32) uint64 { return uint64(home) & uint64(len
 // insert enters n, whose neighbours in the list are set, at its home.
 func (d *directory) insert(n *node) {
 	n.home = uint32(n.lo >> dirShift)
-	if n.next != nil && n.next.home == n.home {
+	if n.next.home == n.home && !n.next.isEnd() {
 		return // there is a later one
 	}
 	e := d.entry(n.home)
@@ -62,7 +62,7 @@ func (d *directory) remove(n *node) {
 	if d.last[e] != n {
 		return
 	}
-	if p := n.prev; p != nil && p.home == n.home {
+	if p := n.prev; p.home == n.home && !p.isEnd() {
 		d.last[e] = p
 		return
 	}
@@ -76,14 +76,14 @@ func (d *directory) remove(n *node) {
 // search returns the last node that does not begin behind lo, and how many it looked
 // at. The caller has made sure that the first node does not.
 func (d *directory) search(r *Ranges, lo uint64) (n *node, steps uint64) {
-	if lo < r.first.hi {
-		return r.first, 1 // its home may be behind lo
+	if first := r.head.next; lo < first.hi {
+		return first, 1 // its home may be behind lo
 	}
 	n = d.last[d.before(d.entry(uint32(lo>>dirShift)))]
 	for steps = 1; lo < n.lo; steps++ {
 		n = n.prev
 	}
-	if n.next != nil && n.next.lo <= lo {
+	if n.next.lo <= lo {
 		return n.next, steps + 1 // it covers lo, so its home is behind lo
 	}
 	return n, steps

@@ -9,13 +9,13 @@ import (
 // invariants looks into a queue: everything that is said twice must agree.
 func invariants(t require.TestingT, b *Buffer) {
 	r := &b.ranges
-	n, octets := 0, r.edge-b.off
-	end := r.edge
-	var prev *node
-	for at := r.first; at != nil; at = at.next {
+	n, octets := 0, r.head.hi-b.off
+	end := r.head.hi
+	prev := &r.head
+	for at := r.head.next; at != &r.tail; at = at.next {
 		require.Less(t, at.lo, at.hi, "no empty nodes")
 		require.Same(t, prev, at.prev)
-		if r.alg.hasBatches() || prev == nil {
+		if r.alg.hasBatches() || prev == &r.head {
 			require.Less(t, end, at.lo, "no two batches touch, none touches the edge")
 		} else {
 			require.LessOrEqual(t, end, at.lo, "ascending and disjoint")
@@ -24,16 +24,16 @@ func invariants(t require.TestingT, b *Buffer) {
 		octets += at.hi - at.lo
 		end, prev = at.hi, at
 	}
-	require.Same(t, prev, r.last)
+	require.Same(t, prev, r.tail.prev)
 	require.Equal(t, r.count, n)
 	require.Equal(t, uint64(b.buffered), octets, "the sum of the nodes")
 	require.LessOrEqual(t, end, b.off+r.reach)
 	require.GreaterOrEqual(t, r.stats.MaxNodes, n)
 
 	if r.alg.hasTree() {
-		at := r.first
+		at := r.head.next
 		inOrder(t, r.root.top, nil, &at)
-		require.Nil(t, at, "all nodes are in the tree")
+		require.Same(t, &r.tail, at, "all nodes are in the tree")
 	} else {
 		require.Nil(t, r.root.top)
 	}
@@ -64,7 +64,7 @@ func inOrder(t require.TestingT, n, parent *node, at **node) (black int) {
 func checkDirectory(t require.TestingT, r *Ranges) {
 	d := &r.dir
 	want := make([]*node, len(d.last))
-	for at := r.first; at != nil; at = at.next {
+	for at := r.head.next; at != &r.tail; at = at.next {
 		want[d.entry(at.home)] = at
 		require.LessOrEqual(t, uint32(at.lo>>dirShift), at.home)
 		require.GreaterOrEqual(t, uint32((at.hi-1)>>dirShift), at.home)

@@ -31,22 +31,12 @@ func (r *Ranges) take() *node {
 	return n
 }
 
-// insertAfter makes [lo, hi) a node behind p, or the first one if p is nil.
+// insertAfter makes [lo, hi) a node behind p.
 func (r *Ranges) insertAfter(p *node, lo, hi uint64) *node {
 	n := r.take()
-	n.lo, n.hi, n.prev = lo, hi, p
-	if p == nil {
-		n.next = r.first
-		r.first = n
-	} else {
-		n.next = p.next
-		p.next = n
-	}
-	if n.next == nil {
-		r.last = n
-	} else {
-		n.next.prev = n
-	}
+	n.lo, n.hi = lo, hi
+	n.prev, n.next = p, p.next
+	p.next.prev, p.next = n, n
 	if r.alg.hasTree() {
 		r.root.insert(n)
 	}
@@ -66,22 +56,15 @@ func (r *Ranges) unlink(n *node) {
 	if r.dir.active() {
 		r.dir.remove(n)
 	}
-	if n.prev == nil {
-		r.first = n.next
-	} else {
-		n.prev.next = n.next
-	}
-	if n.next == nil {
-		r.last = n.prev
-	} else {
-		n.next.prev = n.prev
-	}
+	n.prev.next, n.next.prev = n.next, n.prev
 	n.gen++
-	n.prev = nil
-	n.next = r.free
+	n.prev, n.next = nil, r.free
 	r.free = n
 	r.count--
 }
+
+// isEnd reports whether n is one of the two nodes that stand for the ends of the list.
+func (n *node) isEnd() bool { return n.prev == nil || n.next == nil }
 
 // cut narrows n to [lo, hi), a part of it that is not empty.
 func (r *Ranges) cut(n *node, lo, hi uint64) {

@@ -22,68 +22,72 @@ const (
 	few = 8
 )
 
-// place returns the last node that does not begin behind lo, or nil if all do.
+// place returns the last node, or the head, that does not begin behind lo, which lies
+// beyond the edge.
 func (r *Ranges) place(from int, lo uint64) *node {
-	if r.alg.hasShortcuts() {
-		if p, ok := r.follow(from, lo); ok {
-			return p
+	if uint(from) < uint(len(r.hints)) { // else there is no shortcut
+		p := r.hints[from].target(r)
+		next := p.next
+		if p.lo <= lo {
+			if lo < next.lo {
+				r.stats.Hits++
+				return p
+			}
+			if r.alg.hasBatches() {
+				for i := range uint64(nearby) {
+					p, next = next, next.next
+					if lo < next.lo {
+						r.stats.Near++
+						r.stats.Scanned += i + 1
+						return p
+					}
+				}
+				r.stats.Scanned += nearby
+			}
 		}
 	}
 	switch {
-	case r.first == nil || lo < r.first.lo:
+	case lo < r.head.next.lo:
 		r.stats.Ends++
-		return nil
-	case r.last.lo <= lo:
+		return &r.head
+	case r.tail.prev.lo <= lo:
 		r.stats.Ends++
-		return r.last
+		return r.tail.prev
 	}
 	r.stats.Searches++
 	return r.search(lo)
 }
 
-// follow tries the shortcut of a subflow. One whose node is gone points to the
-// front: it was swallowed by the octets in order.
-func (r *Ranges) follow(from int, lo uint64) (p *node, ok bool) {
-	if uint(from) >= uint(len(r.hints)) {
-		return nil, false
+// target returns where s points. When its node is gone, that is the head: the octets
+// in order swallowed it.
+func (s shortcut) target(r *Ranges) *node {
+	if s.node.gen == s.gen {
+		return s.node
 	}
-	next := r.first
-	if s := r.hints[from]; s.node != nil && s.node.gen == s.gen {
-		p, next = s.node, s.node.next
-		if lo < p.lo {
-			return nil, false
-		}
-	}
-	if next == nil || lo < next.lo {
-		r.stats.Hits++
-		return p, true
-	}
-	if !r.alg.hasBatches() {
-		return nil, false
-	}
-	for range nearby {
-		r.stats.Scanned++
-		p, next = next, next.next
-		if next == nil || lo < next.lo {
-			r.stats.Near++
-			return p, true
-		}
-	}
-	return nil, false
+	return &r.head
 }
 
 // point sets the shortcut of a subflow to n.
 func (r *Ranges) point(from int, n *node) {
-	if uint(from) >= uint(len(r.hints)) {
-		if !r.alg.hasShortcuts() || uint(from) >= maxShortcuts {
-			return
-		}
-		r.hints = append(r.hints, make([]shortcut, from+1-len(r.hints))...)
+	if uint(from) >= uint(len(r.hints)) && !r.learn(from) {
+		return
 	}
 	r.hints[from] = shortcut{n, n.gen}
 }
 
-// search is place without a shortcut.
+// learn makes room for the shortcut of a subflow, if it may have one.
+func (r *Ranges) learn(from int) bool {
+	if !r.alg.hasShortcuts() || uint(from) >= maxShortcuts {
+		return false
+	}
+	for from >= len(r.hints) {
+		r.hints = append(r.hints, shortcut{&r.head, 0})
+	}
+	return true
+}
+
+// search returns the last node that does not begin behind lo. The caller has made sure
+// that the first node does not, but the last one does.
 func (r *Ranges) search(lo uint64) *node {
 	switch {
 	case r.alg.hasTree():
@@ -98,10 +102,10 @@ func (r *Ranges) search(lo uint64) *node {
 		r.stats.Scanned += steps
 		return p
 	}
-	var p *node
-	for n := r.first; n != nil && n.lo <= lo; n = n.next {
+	p := r.head.next
+	for p.next.lo <= lo {
 		r.stats.Scanned++
-		p = n
+		p = p.next
 	}
 	return p
 }

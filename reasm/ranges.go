@@ -14,14 +14,17 @@ type Ranges struct {
 	reach    uint64 // the largest that octets has been
 	maxNodes int
 
-	edge        uint64
-	first, last *node
-	count       int
-	free        *node
-	root        tree       // Tree
-	hints       []shortcut // Shortcuts, AllShortcuts
-	dir         directory  // AllShortcuts
-	stats       Stats
+	// The list of nodes is between two that stand for its ends. The head stands for
+	// the octets in order, from 0 to the edge, and is a batch like others but for
+	// being in no tree and no directory; the tail begins behind every offset.
+	head, tail node
+
+	count int
+	free  *node
+	root  tree       // Tree
+	hints []shortcut // Shortcuts, AllShortcuts
+	dir   directory  // AllShortcuts
+	stats Stats
 }
 
 // NewRanges returns an empty set. Of c, Octets counts from the edge.
@@ -33,6 +36,8 @@ func NewRanges(a Algorithm, c Config) *Ranges {
 
 func (r *Ranges) init(a Algorithm, c Config) {
 	r.alg = a
+	r.head.next, r.tail.prev = &r.tail, &r.head
+	r.tail.lo = maxOff + 1
 	r.setLimits(c)
 }
 
@@ -40,7 +45,7 @@ func (r *Ranges) init(a Algorithm, c Config) {
 // Queue). It returns how many of them were new and are kept, and how many, at the
 // end of the range, were not looked at because of a bound.
 func (r *Ranges) Insert(from int, lo, hi uint64) (added, refused uint64) {
-	if limit := saturate(r.edge, r.octets); hi > limit {
+	if limit := saturate(r.head.hi, r.octets); hi > limit {
 		refused = hi - min(hi, max(lo, limit))
 		hi = limit
 		r.stats.RefusedOctets += refused
@@ -63,7 +68,7 @@ func (r *Ranges) Insert(from int, lo, hi uint64) (added, refused uint64) {
 }
 
 // Edge returns the first offset that is missing.
-func (r *Ranges) Edge() uint64 { return r.edge }
+func (r *Ranges) Edge() uint64 { return r.head.hi }
 
 // Nodes returns how many nodes are in use beyond the edge.
 func (r *Ranges) Nodes() int { return r.count }
@@ -79,9 +84,9 @@ func (r *Ranges) Stats() Stats {
 // offset after the last: the SACK blocks. Those that touch come as one.
 func (r *Ranges) Beyond() iter.Seq2[uint64, uint64] {
 	return func(yield func(lo, hi uint64) bool) {
-		for n := r.first; n != nil; n = n.next {
+		for n := r.head.next; n != &r.tail; n = n.next {
 			lo := n.lo
-			for n.next != nil && n.next.lo == n.hi {
+			for n.next.lo == n.hi {
 				n = n.next
 			}
 			if !yield(lo, n.hi) {
@@ -95,21 +100,15 @@ func (r *Ranges) Beyond() iter.Seq2[uint64, uint64] {
 // missing or below the edge. RFC 2018 section 4 has the range of the latest segment
 // reported first.
 func (r *Ranges) Around(off uint64) (lo, hi uint64, ok bool) {
-	if r.first == nil || off < r.first.lo || r.last.hi <= off {
-		return 0, 0, false
-	}
-	n := r.last
-	if off < n.lo {
-		n = r.search(off)
-	}
-	if n.hi <= off {
+	n := r.before(off)
+	if n == &r.head || n.hi <= off {
 		return 0, 0, false
 	}
 	lo, hi = n.lo, n.hi
-	for p := n; p.prev != nil && p.prev.hi == lo; p = p.prev {
+	for p := n; p.prev != &r.head && p.prev.hi == lo; p = p.prev {
 		lo = p.prev.lo
 	}
-	for p := n; p.next != nil && p.next.lo == hi; p = p.next {
+	for p := n; p.next.lo == hi; p = p.next {
 		hi = p.next.hi
 	}
 	return lo, hi, true
@@ -141,28 +140,22 @@ const (
 	full                 // the piece is new, but would need a node too many
 )
 
-// extend does what a step does in the two usual cases, and nothing in others: octets in
-// order, and a segment that continues the batch its subflow's shortcut points to, both
-// when they meet nothing.
+// extend does what a step does in the most frequent case, and nothing in others: the
+// segment continues the batch that its subflow's shortcut points to, and meets nothing.
 func (r *Ranges) extend(from int, lo, hi uint64) bool {
-	if lo == r.edge {
-		if r.first != nil && r.first.lo <= hi {
-			return false
-		}
-		r.edge = hi
-		r.stats.InOrder++
-		return true
-	}
 	if uint(from) >= uint(len(r.hints)) || !r.alg.hasBatches() {
 		return false
 	}
-	s := r.hints[from]
-	n := s.node
-	if n == nil || n.hi != lo || n.gen != s.gen || n.next != nil && n.next.lo <= hi {
+	p := r.hints[from].target(r)
+	if p.hi != lo || p.next.lo <= hi {
 		return false
 	}
-	n.hi = hi
-	r.stats.Hits++
+	p.hi = hi
+	if p == &r.head {
+		r.stats.InOrder++
+	} else {
+		r.stats.Hits++
+	}
 	return true
 }
 
@@ -170,79 +163,58 @@ func (r *Ranges) extend(from int, lo, hi uint64) bool {
 // and returns where it ends. There is one loop over it for offsets, in Insert, and
 // one for octets, in Buffer.Insert.
 func (r *Ranges) step(from int, lo, hi uint64) (end uint64, what outcome) {
-	if lo <= r.edge {
-		if lo < r.edge {
-			return min(hi, r.edge), known
-		}
-		r.stats.InOrder++
-		if r.first != nil && r.first.lo < hi {
-			hi = r.first.lo
-		}
+	p := &r.head
+	if lo > p.hi {
+		p = r.place(from, lo)
+	}
+	next := p.next
+	if lo < p.hi {
+		r.point(from, p)
+		return min(hi, p.hi), known
+	}
+	hi = min(hi, next.lo)
+	n := p
+	switch {
+	case p == &r.head && lo == p.hi:
 		r.advance(hi)
-		return hi, fresh
-	}
-
-	p := r.place(from, lo)
-	next := r.first
-	if p != nil {
-		if lo < p.hi {
-			r.point(from, p)
-			return min(hi, p.hi), known
-		}
-		next = p.next
-	}
-	if next != nil {
-		hi = min(hi, next.lo)
-	}
-	n := r.join(p, next, lo, hi)
-	if n == nil {
+	case !r.alg.hasBatches(), p.hi < lo && hi < next.lo:
 		if r.count >= r.maxNodes {
 			return hi, full
 		}
 		n = r.insertAfter(p, lo, hi)
+	case p.hi < lo:
+		next.lo = lo
+		n = next
+	case hi < next.lo:
+		p.hi = hi
+	default:
+		// Of two batches that become one the later one lives on: its end is where some
+		// subflow goes on, while nobody expects more at the end of p.
+		next.lo = p.lo
+		r.unlink(p)
+		n = next
 	}
 	r.point(from, n)
 	return hi, fresh
 }
 
-// join adds [lo, hi) to the batch p before it or next behind it, if it touches one
-// and the algorithm has batches. Of two that become one the later one lives on: its
-// end is where some subflow goes on, while nobody expects more at the end of p.
-func (r *Ranges) join(p, next *node, lo, hi uint64) *node {
-	if !r.alg.hasBatches() {
-		return nil
-	}
-	left := p != nil && p.hi == lo
-	right := next != nil && next.lo == hi
-	switch {
-	case left && right:
-		lo = p.lo
-		r.unlink(p)
-		next.lo = lo
-		return next
-	case left:
-		p.hi = hi
-		return p
-	case right:
-		next.lo = lo
-		return next
-	}
-	return nil
-}
-
 // advance moves the edge on to hi and over the nodes that follow without a hole.
 func (r *Ranges) advance(hi uint64) {
-	for r.first != nil && r.first.lo <= hi {
-		hi = max(hi, r.first.hi)
-		r.unlink(r.first)
+	r.stats.InOrder++
+	for r.head.next.lo == hi {
+		hi = r.head.next.hi
+		r.unlink(r.head.next)
 	}
-	r.edge = hi
+	r.head.hi = hi
 }
 
-// saturate returns off+n, or the largest offset if that is too large.
+// maxOff is the largest offset a stream can have, so that sums of two do not wrap.
+const maxOff = 1<<63 - 1
+
+// saturate returns off+n, or the end of the offsets if that is beyond.
 func saturate(off, n uint64) uint64 {
-	if s := off + n; s >= off {
-		return s
+	if off > maxOff || n > maxOff-off {
+		return max(off, maxOff)
 	}
-	return 1<<64 - 1
+	return off + n
 }

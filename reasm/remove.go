@@ -7,42 +7,32 @@ func (r *Ranges) remove(lo, hi uint64) (removed uint64) {
 		return 0
 	}
 	p := r.before(lo)
-	if lo < r.edge {
-		end := r.edge
+	switch end := p.hi; {
+	case end <= lo:
+	case p.lo == lo && p != &r.head:
+		p = p.prev // all of the node goes, or its beginning: see below
+	default:
 		removed = min(hi, end) - lo
-		r.edge = lo
-		if hi < end {
-			return removed + r.rest(nil, hi, end)
-		}
-	}
-	if p != nil && lo < p.hi {
-		end := p.hi
-		if p.lo == lo {
-			p = p.prev // all of it goes below, or its beginning
+		if p == &r.head {
+			p.hi = lo
 		} else {
 			r.cut(p, p.lo, lo)
-			removed += min(hi, end) - lo
-			if hi < end {
-				return removed + r.rest(p, hi, end)
-			}
+		}
+		if hi < end {
+			return removed + r.rest(p, hi, end)
 		}
 	}
-	for {
-		n := r.first
-		if p != nil {
-			n = p.next
-		}
-		switch {
-		case n == nil || hi <= n.lo:
-			return removed
-		case hi < n.hi:
+	for p.next.lo < hi {
+		n := p.next
+		if hi < n.hi {
 			removed += hi - n.lo
 			r.cut(n, hi, n.hi)
-			return removed
+			break
 		}
 		removed += n.hi - n.lo
 		r.unlink(n)
 	}
+	return removed
 }
 
 // rest keeps [lo, hi), what a removal left behind p, if there is a node for it;
@@ -55,13 +45,13 @@ func (r *Ranges) rest(p *node, lo, hi uint64) (lost uint64) {
 	return 0
 }
 
-// before returns the last node that does not begin behind lo.
+// before returns the last node, or the head, that does not begin behind lo.
 func (r *Ranges) before(lo uint64) *node {
 	switch {
-	case r.first == nil || lo < r.first.lo:
-		return nil
-	case r.last.lo <= lo:
-		return r.last
+	case lo < r.head.next.lo:
+		return &r.head
+	case r.tail.prev.lo <= lo:
+		return r.tail.prev
 	}
 	return r.search(lo)
 }

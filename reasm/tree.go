@@ -25,9 +25,9 @@ func (t *tree) search(lo uint64) (found *node, depth uint64) {
 func (t *tree) insert(n *node) {
 	n.left, n.right, n.red = nil, nil, true
 	switch p := n.prev; {
-	case p != nil && p.right == nil:
+	case p.right == nil && !p.isEnd():
 		p.right, n.parent = n, p
-	case n.next != nil: // its left side is empty: n.prev, which has a right side, is above it
+	case !n.next.isEnd(): // its left side is empty: n.prev, which has a right side, is above it
 		n.next.left, n.parent = n, n.next
 	default:
 		t.top, n.parent = n, nil
