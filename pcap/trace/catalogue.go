@@ -257,5 +257,6 @@ var catalogue = []*kind{
 	tokenUnknown, joinSYNACKHMAC, joinACKHMAC, joinHMACUnproven, joinNoListener, joinRejected,
 	joinReset, joinStripped, joinUnanswered, joinEarly, addAddrHMAC, fastclosed, fastcloseKey,
 	subflowReset, conflict, mapConflict, reinjected, resent, stale, noFin, finUnacked,
+	sumPresence, reservedBits, earlyData, afterFallback, signalFlood, urgentData, mapElsewhere,
 	malformedOption, overrunOption, unknownOption, midstream, evidence, cutCapture, tcpSum,
 }

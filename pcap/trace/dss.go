@@ -113,6 +113,10 @@ func (t *Tracker) mapped(sf *Subflow, dir int, s *wire.Segment, o *wire.DSS, pos
 		Mapping: dataseq.Mapping{Sub: fd.ssnOff(o.SSN), Data: pos, Len: n, Fin: fin, Sum: o.Sum, HasSum: o.HasSum},
 		ref:     t.ref,
 	}
+	if fd.infinite && m.Sub >= fd.infiniteOff {
+		t.find(sf, afterFallback, t.ref, sideName(side))
+	}
+	t.conformMap(sf, dir, s, o.HasSum, &m)
 	t.declare(sf, dir, m, d.DSN(pos), o.SSN)
 }
 
@@ -153,7 +157,8 @@ func (t *Tracker) infinite(sf *Subflow, dir int, o *wire.DSS, pos uint64) {
 	}
 	fd.infinite = true
 	if fd.hasSSN {
-		fd.raw, fd.rawDelta = true, pos-fd.ssnOff(o.SSN)
+		fd.infiniteOff = fd.ssnOff(o.SSN)
+		fd.raw, fd.rawDelta = true, pos-fd.infiniteOff
 	}
 	if t.cfg.Events {
 		t.event(sf, Event{Kind: "infinite_mapping", DSN: o.DSN, SSN: o.SSN})

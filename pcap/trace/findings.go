@@ -26,10 +26,11 @@ type Finding struct {
 	Subflow  *Subflow // nil: of the connection as a whole
 	Frames   []Ref    // at most 8; Count tells how many there were
 	Count    int
-	RFC      string // section, or NOTES of what Linux does
-	Counter  string // the Linux MIB counter that counts this, where there is one
-	Cause    string // one sentence
-	Advice   string // one sentence
+	RFC      string   // section, or NOTES of what Linux does
+	Counter  string   // the Linux MIB counter that counts this, where there is one
+	Cause    string   // one sentence
+	Advice   string   // one sentence
+	Excluded []string // what else it could have been, and why it was not
 }
 
 // kind is an entry of the catalogue. cause may hold verbs for fmt.

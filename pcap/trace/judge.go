@@ -10,8 +10,18 @@ import (
 // sideName is how findings call the ends of a connection.
 func sideName(side int) string { return [...]string{"A", "B"}[side&1] }
 
-func (c *Conn) report(k *kind, sf *Subflow, frames []Ref, args ...any) {
+func (c *Conn) report(k *kind, sf *Subflow, frames []Ref, args ...any) *Finding {
 	c.Findings = append(c.Findings, k.make(c, sf, args, frames...))
+	return &c.Findings[len(c.Findings)-1]
+}
+
+// exclude notes what a cause is not.
+func (f *Finding) exclude(not ...string) {
+	for _, s := range not {
+		if s != "" {
+			f.Excluded = append(f.Excluded, s)
+		}
+	}
 }
 
 // count is a number with its noun.
@@ -44,7 +54,7 @@ func (t *Tracker) judge(c *Conn) {
 	}
 	for _, sf := range c.Subflows {
 		if sf.join != nil {
-			judgeJoin(sf, func(k *kind, frames []Ref, args ...any) { c.report(k, sf, frames, args...) })
+			judgeJoin(sf, func(k *kind, frames []Ref, args ...any) *Finding { return c.report(k, sf, frames, args...) })
 		}
 	}
 	for side := range c.Dir {
@@ -72,14 +82,25 @@ func (c *Conn) judgeHandshake(sf *Subflow) {
 	case h.SYNACK != 0 && !h.SYNACKCapable && h.SYNWhy != "":
 		c.report(fallbackOddSYN, sf, refs(h.SYN, h.SYNACK), h.SYNWhy)
 	case h.SYNACK != 0 && !h.SYNACKCapable:
-		c.report(fallbackSYNACK, sf, refs(h.SYN, h.SYNACK))
+		c.report(fallbackSYNACK, sf, refs(h.SYN, h.SYNACK)).exclude(
+			"a bad offer: the SYN's MP_CAPABLE is version 1, H set, B clear, as it left this capture point",
+			answered(h.SYNs))
 	case h.SYNACKCapable && h.ACK != 0 && !h.ACKCapable && c.FirstDSS == 0:
-		c.report(fallbackACK, sf, refs(h.SYN, h.SYNACK, h.ACK))
+		c.report(fallbackACK, sf, refs(h.SYN, h.SYNACK, h.ACK)).exclude(
+			"a plain TCP server: its SYN/ACK agreed to MPTCP",
+			"a late option: no segment of the connection carries a DSS")
 	}
 }
 
+func answered(syns int) string {
+	if syns == 1 {
+		return "a SYN blackhole: the first SYN was answered"
+	}
+	return ""
+}
+
 // judgeJoin explains a join that did not become a subflow.
-func judgeJoin(sf *Subflow, report func(k *kind, frames []Ref, args ...any)) {
+func judgeJoin(sf *Subflow, report func(k *kind, frames []Ref, args ...any) *Finding) {
 	h, j := &sf.Handshake, sf.join
 	ended := ""
 	if sf.RST != 0 {
@@ -91,20 +112,28 @@ func judgeJoin(sf *Subflow, report func(k *kind, frames []Ref, args ...any)) {
 	early := sf.RST != 0 && sf.Dir[0].Payload == 0 && sf.Dir[1].Payload == 0 && !sf.carried()
 	switch {
 	case j.TokenMatch == Wrong && j.SYN != 0:
-		report(tokenUnknown, refs(j.SYN, sf.RST), uint32(j.Token), ended)
+		report(tokenUnknown, refs(j.SYN, sf.RST), uint32(j.Token), ended).exclude(
+			"a refusal by policy: Linux answers those only after the third ACK, with reason 3")
 	case j.SYNACKHMAC == Wrong:
-		report(joinSYNACKHMAC, refs(j.SYN, j.SYNACK, sf.RST), ended)
+		report(joinSYNACKHMAC, refs(j.SYN, j.SYNACK, sf.RST), ended).exclude(
+			"an unknown token: it is that of a key in this capture")
 	case j.ACKHMAC == Wrong:
-		report(joinACKHMAC, refs(j.SYN, j.SYNACK, j.ACK, sf.RST), ended)
+		report(joinACKHMAC, refs(j.SYN, j.SYNACK, j.ACK, sf.RST), ended).exclude(
+			"an unknown token: it is that of a key in this capture",
+			rightHMAC(j.SYNACKHMAC))
 	case j.SYN == 0:
 	case h.SYNACK == 0 && sf.RST != 0 && sf.RSTDir == 1 && sf.RSTReason < 0:
-		report(joinNoListener, refs(j.SYN, sf.RST), sf.Dst)
+		report(joinNoListener, refs(j.SYN, sf.RST), sf.Dst).exclude(
+			"an unknown token: it is that of a key in this capture, and Linux answers unknown ones with MP_TCPRST reason 1",
+			"a refusal by policy: no MP_TCPRST, and the RST came before any SYN/ACK")
 	case h.SYNACK == 0 && sf.RST == 0:
 		report(joinUnanswered, refs(j.SYN, sf.Last), count(h.SYNs, "MP_JOIN SYN"))
 	case h.SYNACK != 0 && !h.SYNACKJoin:
 		report(joinStripped, refs(j.SYN, h.SYNACK, sf.RST))
 	case early && sf.RSTReason == int16(wire.ResetProhibited):
-		report(joinRejected, refs(j.SYN, j.SYNACK, j.ACK, sf.RST))
+		report(joinRejected, refs(j.SYN, j.SYNACK, j.ACK, sf.RST)).exclude(
+			"an unknown token: it is that of a key in this capture",
+			rightHMAC(j.SYNACKHMAC), rightACK(j.ACKHMAC))
 	case early && sf.RSTReason == int16(wire.ResetMPTCPError) && j.SYNACKHMAC == Right:
 		k := *joinHMACUnproven
 		k.counter = "MPJoinAckHMacFailure"
@@ -119,6 +148,20 @@ func judgeJoin(sf *Subflow, report func(k *kind, frames []Ref, args ...any)) {
 		}
 		report(joinReset, refs(j.SYN, j.SYNACK, sf.RST), reason)
 	}
+}
+
+func rightHMAC(v Tri) string {
+	if v == Right {
+		return "a wrong HMAC in the SYN/ACK: it is right"
+	}
+	return ""
+}
+
+func rightACK(v Tri) string {
+	if v == Right {
+		return "a wrong HMAC in the third ACK: it is right"
+	}
+	return ""
 }
 
 // carried reports whether a DSS was exchanged on the flow in both directions.
@@ -178,7 +221,11 @@ func (c *Conn) judgeFail() {
 		if len(c.Subflows) > 1 && c.Infinite == [2]Ref{} {
 			c.report(failReset, nil, frames, name, dsn)
 		} else {
-			c.report(fallbackSum, nil, frames, name, dsn)
+			f := c.report(fallbackSum, nil, frames, name, dsn)
+			f.exclude("options that vanished: they stop after MP_FAIL, not before")
+			if len(c.Subflows) == 1 {
+				f.exclude("a reset of the subflow (RFC 8684 section 3.7): it is the only one")
+			}
 		}
 		if c.Dir[who^1].SumBad == 0 && c.Checksum {
 			c.report(failNoProof, nil, refs(c.MPFail[who]), name, dsn)
@@ -278,14 +325,15 @@ func (t *Tracker) judgeFlows() {
 		if sf.Conn != nil || sf.join == nil {
 			continue
 		}
-		judgeJoin(sf, func(k *kind, frames []Ref, args ...any) {
+		judgeJoin(sf, func(k *kind, frames []Ref, args ...any) *Finding {
 			// Thousands of joins with unknown tokens are one attack, not a
 			// thousand findings.
 			if n++; n <= 64 {
 				t.general = append(t.general, k.make(nil, sf, args, frames...))
-				return
+				return &t.general[len(t.general)-1]
 			}
 			t.find(sf, k, frames[0], args...)
+			return new(Finding) // counted; what it excludes was said of others
 		})
 	}
 	if bad := t.Totals.BadSum - t.Totals.PartialSum; bad > 0 {

@@ -204,9 +204,9 @@ func TestRepeatsAndConflict(t *testing.T) {
 			from, to, seq, seq+n, n, ack, s.dsnB(0), s.dsnA(uint64(off)), ssn, n), payload...)
 	}
 	p := []byte("abcdefgh")
-	data("a", "b", 111, 501, 11, 10, 8, p...)  // new
-	data("a", "b", 111, 501, 11, 10, 8, p...)  // TCP retransmission
-	data("a", "b", 119, 501, 19, 10, 8, p...)  // the same data at a new SSN
+	data("a", "b", 111, 501, 11, 10, 8, p...) // new
+	data("a", "b", 111, 501, 11, 10, 8, p...) // TCP retransmission
+	data("a", "b", 119, 501, 19, 10, 8, p...) // the same data at a new SSN
 	s.joinSYN("a2", "b2", keyB.Token(1), 9, 700)
 	data("a2", "b2", 701, 801, 1, 10, 8, p...) // reinjected
 	data("a2", "b2", 709, 801, 9, 14, 8, []byte("efghNEWS")...)
@@ -386,4 +386,71 @@ func TestStateIsDroppedAfterClose(t *testing.T) {
 	require.True(t, s.tr.Conns()[0].Compacted)
 	require.False(t, s.tr.Conns()[2].Compacted)
 	require.EqualValues(t, 10, s.tr.Conns()[0].Dir[0].NewBytes)
+}
+
+func TestConformance(t *testing.T) {
+	dss := func(s *script, off int) string {
+		return fmt.Sprintf("<dss dsn8=%d ssn=%d dll=8>", s.dsnA(uint64(off)), off+1)
+	}
+	for _, c := range []struct {
+		id  string
+		run func(s *script)
+	}{
+		{"MPD-CHECKSUM-PRESENCE", func(s *script) { // R3.3-05
+			s.open("AH")
+			s.send("a > b P. 111:119(8) ack 501 win 1000 " + dss(s, 10))
+		}},
+		{"MPD-CHECKSUM-PRESENCE", func(s *script) { // R3.3-04
+			s.open("H")
+			s.send(fmt.Sprintf("a > b P. 111:119(8) ack 501 win 1000 <dss dsn8=%d ssn=11 dll=8 sum=1234>", s.dsnA(10)))
+		}},
+		{"MPD-RESERVED", func(s *script) { // R3.3-03
+			s.open("H")
+			s.send("a > b . 111:111(0) ack 501 win 1000 <dss raw=1e08208100000001>")
+		}},
+		{"MPD-RESERVED", func(s *script) { // R3.2-07
+			s.open("H")
+			s.send("a2 > b2 S 1:1(0) win 1000 <mp_join raw=1e0c18010000000000000000>")
+		}},
+		{"MPD-RESERVED", func(s *script) { // R3.1-23
+			s.send("a > b S 100:100(0) win 65535 <mss 1460, mp_capable v1 BH>")
+		}},
+		{"MPD-JOIN-EARLY-DATA", func(s *script) { // R3.2-14
+			s.open("H")
+			s.joinSYN("a2", "b2", keyB.Token(1), 9, 700)
+			s.send(fmt.Sprintf("b2 > a2 S. 800:800(0) ack 701 win 65535 <mp_join synack id=2 hmac=%016x nonce=00000007>",
+				wire.JoinHMAC64(1, keyB, keyA, 7, 9)))
+			s.send(fmt.Sprintf("a2 > b2 P. 701:705(4) ack 801 win 1000 <dss dsn8=%d ssn=1 dll=4>", s.dsnA(10)))
+		}},
+		{"MPD-OPTION-AFTER-FALLBACK", func(s *script) { // R3.7-17
+			s.open("H")
+			s.send(fmt.Sprintf("a > b P. 111:119(8) ack 501 win 1000 <dss dsn8=%d ssn=11 dll=0>", s.dsnA(10)))
+			s.send("a > b P. 119:127(8) ack 501 win 1000 " + dss(s, 18))
+		}},
+		{"MPD-SIGNAL-FLOOD", func(s *script) { // R3-02, R4-03
+			s.open("H")
+			for range 4 {
+				s.send("b > a . 501:501(0) ack 111 win 1000 <mp_prio backup>")
+			}
+		}},
+		{"MPD-URGENT", func(s *script) { // R3.3.1-07
+			s.open("H")
+			s.send("a > b P.U 111:119(8) ack 501 win 1000 urg 3 " + dss(s, 10))
+		}},
+		{"MPD-MAPPING-ELSEWHERE", func(s *script) { // R3.3.1-19
+			s.open("H")
+			s.send("a > b P. 111:119(8) ack 501 win 1000 " + dss(s, 50))
+		}},
+	} {
+		s := newScript(t, Config{})
+		c.run(s)
+		require.Contains(t, s.ids(), c.id)
+	}
+	// And none of it in a connection as it should be.
+	s := newScript(t, Config{})
+	s.open("AH")
+	for range 2 {
+		s.send("b > a . 501:501(0) ack 111 win 1000 <mp_prio backup>")
+	}
+	require.Empty(t, s.ids())
 }

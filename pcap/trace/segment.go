@@ -7,6 +7,7 @@ import (
 // signals are the options of one segment that matter here, decoded once.
 type signals struct {
 	mptcp   bool
+	other   bool // an MPTCP option besides the DSS
 	hasDSS  bool
 	hasMap  bool
 	nDSS    int
@@ -49,8 +50,10 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 			t.dss(sf, dir, s, &sg)
 		}
 		if n > 0 && s.Flags&wire.RST == 0 {
+			t.conformJoin(sf, dir)
 			t.payload(sf, dir, s, off)
 		}
+		t.conformACK(sf, dir, s, &sg)
 		if !sg.mptcp {
 			sf.unsignalled(dir, t.ref, s, fresh)
 		} else {
@@ -100,10 +103,15 @@ func (t *Tracker) options(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 					t.malformed(sf, dir, opt)
 					continue
 				}
+				if opt[2]&15|opt[3]&0xe0 != 0 {
+					t.conformBits(sf, s, opt)
+				}
 				sg.hasDSS = true
 				sg.hasMap = sg.dss.Flags&wire.DSSMap != 0
 				continue
 			}
+			sg.other = true
+			t.conformBits(sf, s, opt)
 			t.signal(sf, dir, s, opt, sg)
 		case wire.KindMSS:
 			if v, err := wire.ParseMSS(opt); err == nil {

@@ -64,6 +64,7 @@ type Subflow struct {
 
 	join   *joinState
 	silent [2]silence
+	sig    [2]signalling
 }
 
 // Handshake is what was seen of SYN, SYN/ACK and third ACK.
@@ -114,31 +115,32 @@ type FlowDir struct {
 	Stalled       int64 // ns: the longest time that data was sent without any ACK advancing
 	StallRef      Ref   // when that began
 
-	isn       uint32
-	hasISN    bool
-	guessed   bool // ssn1 is inferred from a mapping
-	synData   uint32
-	synSum    []byte // octets of data in the SYN, until it is accepted
-	accepted  uint32 // of which the SYN/ACK acknowledged
-	ssn1      uint32 // sequence number of relative SSN 1
-	hasSSN    bool
-	base      uint32 // sequence number whose offset is baseOff
-	next      uint64 // highest offset sent
-	ackMax    uint64 // highest offset acknowledged by the peer
-	started   bool
-	window    uint64 // what this end advertises, octets
-	limited   bool
-	limitedAt int64
-	holes     []span
-	waitSince int64 // first data sent since the last ACK that advanced
-	waitRef   Ref
-	sample    sample
-	maps      mapLog
-	raw       bool // after an infinite mapping or fallback: position = offset + rawDelta
-	rawDelta  uint64
-	delta     uint64 // of the last mapping used: position = offset + delta
-	hasDelta  bool
-	infinite  bool
+	isn         uint32
+	hasISN      bool
+	guessed     bool // ssn1 is inferred from a mapping
+	synData     uint32
+	synSum      []byte // octets of data in the SYN, until it is accepted
+	accepted    uint32 // of which the SYN/ACK acknowledged
+	ssn1        uint32 // sequence number of relative SSN 1
+	hasSSN      bool
+	base        uint32 // sequence number whose offset is baseOff
+	next        uint64 // highest offset sent
+	ackMax      uint64 // highest offset acknowledged by the peer
+	started     bool
+	window      uint64 // what this end advertises, octets
+	limited     bool
+	limitedAt   int64
+	holes       []span
+	waitSince   int64 // first data sent since the last ACK that advanced
+	waitRef     Ref
+	sample      sample
+	maps        mapLog
+	raw         bool // after an infinite mapping or fallback: position = offset + rawDelta
+	rawDelta    uint64
+	delta       uint64 // of the last mapping used: position = offset + delta
+	hasDelta    bool
+	infinite    bool
+	infiniteOff uint64
 }
 
 type span struct{ lo, hi uint64 }
