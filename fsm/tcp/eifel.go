@@ -1,0 +1,50 @@
+package tcp
+
+import "github.com/mptcp-go/mptcp/fsm/cong"
+
+// eifel detects by timestamps that a retransmission was not needed (RFC 3522):
+// the first ACK that gets on, after it, echoes a time before it.
+type eifel struct {
+	armed bool
+	mode  mode
+	sent  bool   // the retransmission has left
+	val   uint32 // its timestamp
+}
+
+func (f *Flow) eifelStart(m mode) {
+	f.eifel = eifel{armed: f.tsOK, mode: m}
+}
+
+// eifelSent notes the first retransmission.
+func (f *Flow) eifelSent(t int64) {
+	if f.eifel.armed && !f.eifel.sent {
+		f.eifel.sent, f.eifel.val = true, f.tsClock(t)
+	}
+}
+
+// eifelAck is called for an ACK that advances SND.UNA. It undoes what the false
+// alarm did (RFC 4015 section 3.2): the window returns, and what was deemed lost
+// but was not yet repeated is thought to be in the network again.
+func (f *Flow) eifelAck(t int64, o *optionSet) {
+	e := &f.eifel
+	if !e.armed || !e.sent {
+		return
+	}
+	e.armed = false
+	if !o.hasTS || o.tsEcr == 0 || int32(o.tsEcr-e.val) >= 0 {
+		return
+	}
+	b := &f.snd.board
+	for i := range b.live() {
+		b.unmark(i)
+	}
+	f.cc.OnSignal(instant(t), cong.Spurious, 0)
+	if e.mode == inLoss {
+		f.stats.SpuriousRTOs++
+	} else {
+		f.stats.SpuriousRecovery++
+	}
+	f.snd.mode = open
+	f.snd.dupAcks, f.snd.renoSacked = 0, 0
+	f.rto.backoff = 0
+}

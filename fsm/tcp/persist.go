@@ -1,0 +1,70 @@
+package tcp
+
+// persist is the probing of a closed or too small window (RFC 9293 section
+// 3.8.6.1, MUST-36; T9293-06).
+type persist struct {
+	backoff uint
+	pending bool // a probe waits for Poll: one octet where the window is closed
+	since   int64
+}
+
+// probesWindow reports whether the window is closed and probing it is our job:
+// there is something to send or to repeat, and no room at all.
+func (f *Flow) probesWindow() bool {
+	return !f.cfg.NoPersist && f.snd.wnd == 0 && f.shook && (f.snd.una < f.snd.nxt || f.unsent())
+}
+
+// unsent reports whether data or a FIN waits to be sent for the first time.
+func (f *Flow) unsent() bool {
+	return f.snd.nxt < f.snd.end || f.snd.closing && f.snd.nxt == f.snd.end
+}
+
+// armPersist starts the timer unless it runs, with the retransmission timeout as
+// the first interval (SHLD-29, SHLD-30).
+func (f *Flow) armPersist(t int64) {
+	if f.timers.armed(timerPersist) || f.persist.pending {
+		return
+	}
+	if f.persist.since == 0 {
+		f.persist.since = t
+	}
+	d := f.rto.current(f.cfg, &f.rtt)
+	for i := uint(0); i < f.persist.backoff && d < int64(f.cfg.MaxRTO); i++ {
+		d *= 2
+	}
+	f.timers.arm(timerPersist, t+min(d, int64(f.cfg.MaxRTO)))
+}
+
+// onPersist is the expiry. As long as the peer acknowledges something the probes
+// go on for ever (MUST-37).
+func (f *Flow) onPersist(t int64) {
+	if t-max(f.heard, f.persist.since) >= int64(f.cfg.UserTimeout) {
+		f.stats.AbortOnTimeout++
+		f.queueRST(f.sndSeq(f.snd.nxt), f.rcvSeq(f.rcv.nxt), true)
+		f.finish(&LocalError{Reason: TimedOut})
+		return
+	}
+	f.persist.pending = true
+	f.persist.backoff++
+}
+
+// Probe has one octet sent in spite of the peer's window: for an owner who set
+// NoPersist. Without an octet to send it does nothing.
+func (f *Flow) Probe() { f.persist.pending = true }
+
+// windowOpened ends probing. What the probes carried was most likely thrown away
+// and is repeated, which says nothing about congestion.
+func (f *Flow) windowOpened(t int64) {
+	if !f.timers.armed(timerPersist) && !f.persist.pending && f.persist.backoff == 0 {
+		return
+	}
+	f.timers.stop(timerPersist)
+	f.persist = persist{}
+	b := &f.snd.board
+	for i := range b.live() {
+		if b.at(i).flags&sacked == 0 {
+			b.markLost(i)
+		}
+	}
+	f.armRTO(t)
+}

@@ -1,0 +1,86 @@
+package tcp
+
+import "time"
+
+// pmtu is what the path carries.
+type pmtu struct {
+	mss   int // octets of payload and options, by the path MTU
+	fails int // timeouts in a row of full-sized segments
+}
+
+// blackHoleFails is how many timeouts of a full-sized segment suggest that the
+// path drops it for its size and the ICMP message is dropped, too (RFC 2923
+// section 2.1).
+const blackHoleFails = 2
+
+// steps down the ladder of probable path MTUs: an IPv6 minimum with a tunnel's
+// headers to spare, and RFC 791's minimum.
+var mtuSteps = [...]int{1280, 1024, minMTU}
+
+// setSendMSS makes the size of a full segment the least of what the peer takes
+// and the path carries (RFC 9293 section 3.7.1, MUST-16).
+func (f *Flow) setSendMSS() {
+	f.snd.mss = max(min(f.snd.peerMSS, f.pmtu.mss), minSendMSS)
+	if f.cc != nil {
+		f.cc.SetMSS(f.segmentSize())
+	}
+}
+
+// HandleMTU takes an ICMP "packet too big" (RFC 1191, RFC 8201) that quotes a
+// segment with sequence number seq. It is believed only if that is in flight
+// (RFC 5927 section 4.1), lowers the size (a larger one is found by nobody), and
+// larger segments in flight are repeated in smaller ones at once.
+func (f *Flow) HandleMTU(now time.Time, mtu int, seq uint32) {
+	off := f.sndOff(seq)
+	if f.state == Closed || off < f.snd.una || off >= f.snd.nxt {
+		f.stats.OutOfWindowIcmps++
+		return
+	}
+	size := max(mtu, minMTU) - f.p.headers()
+	if size >= f.pmtu.mss {
+		return
+	}
+	f.stats.PMTUReduced++
+	f.shrink(size)
+	b := &f.snd.board
+	for i := range b.live() {
+		s := b.at(i)
+		if s.flags&(sacked|lost) == 0 && s.data() > int64(f.segmentSize()) {
+			b.markLost(i)
+		}
+	}
+	f.armRTO(nanos(now))
+}
+
+func (f *Flow) shrink(size int) {
+	f.pmtu.mss, f.pmtu.fails = size, 0
+	f.setSendMSS()
+}
+
+// blackHole counts a timeout of span s, and goes a step down when it looks like
+// one.
+func (f *Flow) blackHole(s *span) {
+	if s.data() < int64(f.segmentSize()) {
+		return
+	}
+	if f.pmtu.fails++; f.pmtu.fails < blackHoleFails {
+		return
+	}
+	for _, mtu := range mtuSteps {
+		if size := mtu - f.p.headers(); size < f.snd.mss {
+			f.stats.MTUPFail++
+			f.shrink(size)
+			return
+		}
+	}
+}
+
+// HandleUnreachable takes an ICMP error that quotes sequence number seq. A hard
+// error ends a handshake; an open connection survives it (RFC 5927 section 5.2).
+func (f *Flow) HandleUnreachable(now time.Time, seq uint32) {
+	if f.state == SynSent && f.syn.tries > 0 && seq == f.iss {
+		f.finish(&PeerError{Unreachable})
+		return
+	}
+	f.stats.OutOfWindowIcmps++
+}
