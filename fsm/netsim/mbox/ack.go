@@ -23,7 +23,9 @@ type Ack struct {
 // ackState is what the box saw of both sides, by direction.
 type ackState struct {
 	next   [2]uint32 // after all that came in order
+	first  [2]uint32 // where that begins
 	known  [2]bool
+	whole  [2]bool // nothing is missing before next: there was a SYN, or the receiver has first
 	window [2]uint16
 	stamps [2]stamps
 }
@@ -33,7 +35,12 @@ func (f *ackState) see(dir netsim.Dir, e *edit) bool {
 	f.window[dir] = e.seg.Window
 	f.stamps[dir].see(&e.seg)
 	if !f.known[dir] || e.seg.Flags.Has(wire.SYN) {
-		f.known[dir], f.next[dir] = true, e.seg.Seq
+		f.known[dir], f.next[dir], f.first[dir] = true, e.seg.Seq, e.seg.Seq
+		f.whole[dir] = e.seg.Flags.Has(wire.SYN)
+	}
+	if back := dir.Back(); e.seg.Flags.Has(wire.ACK) && f.known[back] && !before(e.seg.Ack, f.first[back]) {
+		f.whole[back] = true
+		f.next[back] = latest(f.next[back], e.seg.Ack)
 	}
 	if before(f.next[dir], e.seg.Seq) || !before(f.next[dir], e.endSeq()) {
 		return false
@@ -57,7 +64,7 @@ func (x *Ack) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 	f := x.flows.get(dir, &e.seg)
 	fresh := f.see(dir, e)
 	back := dir.Back()
-	if !chosen || !fresh || len(e.seg.Payload) == 0 || e.seg.Flags&(wire.SYN|wire.RST) != 0 || !e.seg.Flags.Has(wire.ACK) {
+	if !chosen || !fresh || !f.whole[dir] || len(e.seg.Payload) == 0 || e.seg.Flags&(wire.SYN|wire.RST) != 0 || !e.seg.Flags.Has(wire.ACK) {
 		at.Send(dir, p)
 		return
 	}

@@ -107,7 +107,19 @@ func TestElements(t *testing.T) {
 			< . 301:301(0) ack 111 win 65535 <nop, nop, TS val 9 ecr 2>
 			> . 131:141(10) ack 301 win 512
 			` + data1},
-		{"in one direction", "ack dir=s2c", data1, "same"},
+		{"in one direction", "ack dir=s2c", handshake + data1, "same"},
+		{"in the middle, not past what the receiver may lack", "ack", `
+			> . 111:121(10) ack 1 win 9
+			< . 1:1(0) ack 101 win 9
+			> . 121:131(10) ack 1 win 9
+			< . 1:1(0) ack 115 win 8
+			> . 131:141(10) ack 1 win 9`, `
+			> . 111:121(10) ack 1 win 9
+			< . 1:1(0) ack 101 win 9
+			> . 121:131(10) ack 1 win 9
+			< . 1:1(0) ack 115 win 8
+			> . 131:141(10) ack 1 win 9
+			< . 1:1(0) ack 141 win 8`},
 
 		{"nothing behind a hole", "hole", `
 			> S 100:100(0) win 9

@@ -85,6 +85,9 @@ func (x *Proxy) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 		return
 	case e.seg.Flags.Has(wire.SYN):
 		mine.shake(&e.seg)
+		if e.seg.Flags.Has(wire.ACK) { // its window is unscaled and counts for data that comes early
+			theirs.edge, theirs.edged = e.seg.Ack+uint32(e.seg.Window), true
+		}
 		at.Send(dir, p)
 		return
 	}
@@ -105,7 +108,10 @@ func (x *Proxy) holds(dir netsim.Dir) bool { return x.when.dir < 0 || netsim.Dir
 func (x *Proxy) take(at *netsim.Slot, dir netsim.Dir, f *proxyState) {
 	e, h := &x.e, &f.half[dir]
 	if !h.known {
-		h.known, h.next, h.una = true, e.seg.Seq, e.seg.Seq
+		// In the middle of a flow only the receiver can say where to begin: what it
+		// lacks may be under way, and acknowledging past that would lose it.
+		at.Send(dir, e.p)
+		return
 	}
 	n := int(e.seg.SeqLen())
 	fits := len(h.held) == 0 || h.octets+n <= x.buffer
@@ -118,30 +124,37 @@ func (x *Proxy) take(at *netsim.Slot, dir netsim.Dir, f *proxyState) {
 		at.Drop(dir, e.p, "no room")
 	default:
 		h.taken += n
-		lost := at.Luck().Chance(x.lose)
 		h.next = e.endSeq()
+		dies := x.die > 0 && h.taken >= x.die
+		lost := at.Luck().Chance(x.lose)
+		if !dies && !lost {
+			x.hold(at, dir, h, n)
+		}
 		x.acknowledge(at, dir, f)
-		if x.die > 0 && h.taken >= x.die {
+		switch {
+		case dies:
 			at.Drop(dir, e.p, "acknowledged, and died of it")
 			f.dead = true
 			x.clear(at, &f.half[0])
 			x.clear(at, &f.half[1])
-			return
-		}
-		if lost {
+		case lost:
 			at.Drop(dir, e.p, "acknowledged and lost")
-			return
 		}
-		if len(h.held) == 0 {
-			h.dir, h.resend, h.backoff = dir, at.Now()+x.rto, 0
-			x.active = append(x.active, h)
-		}
-		h.held = append(h.held, heldData{e.p, e.seg.Seq, e.endSeq()})
-		h.octets += n
-		x.pump(at, dir, h)
 		return
 	}
 	x.acknowledge(at, dir, f)
+}
+
+// hold keeps x.e's packet, of n octets of sequence space, and passes it on if it may.
+func (x *Proxy) hold(at *netsim.Slot, dir netsim.Dir, h *proxyHalf, n int) {
+	e := &x.e
+	if len(h.held) == 0 {
+		h.dir, h.resend, h.backoff = dir, at.Now()+x.rto, 0
+		x.active = append(x.active, h)
+	}
+	h.held = append(h.held, heldData{e.p, e.seg.Seq, e.endSeq()})
+	h.octets += n
+	x.pump(at, dir, h)
 }
 
 // acknowledge answers the sender of x.e in the receiver's name.
