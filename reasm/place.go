@@ -13,10 +13,12 @@ const (
 	maxShortcuts = 64
 
 	// nearby is how many batches behind its shortcut a segment may belong before
-	// AllShortcuts looks it up. It makes up for batches of a single segment: between
-	// two of one subflow lie those that faster ones delivered. With 32 subflows and
-	// batches of one segment, 8 suffice for nine in ten.
-	nearby = 8
+	// AllShortcuts looks it up, and nearbyOctets how far. It makes up for batches of a
+	// single segment: between two of one subflow lie those that faster ones delivered,
+	// 31 at the most, in at most 16 pieces as others are missing between them. Segments
+	// in random order are seldom that close, and then not worth the steps.
+	nearby       = 16
+	nearbyOctets = 64 << 10
 
 	// few is the number of batches below which a scan beats the directory.
 	few = 8
@@ -33,7 +35,7 @@ func (r *Ranges) place(from int, lo uint64) *node {
 				r.stats.Hits++
 				return p
 			}
-			if r.alg.hasBatches() {
+			if r.alg.hasBatches() && lo-p.hi < nearbyOctets {
 				for i := range uint64(nearby) {
 					p, next = next, next.next
 					if lo < next.lo {
