@@ -3,11 +3,14 @@ module github.com/mptcp-go/mptcp/bench
 go 1.26.3
 
 require (
+	github.com/google/btree v1.1.3
 	github.com/mptcp-go/mptcp v0.0.0
 	github.com/stretchr/testify v1.12.1
 	gvisor.dev/gvisor v0.0.0-20260905035102-160fafc42237
 )
 
-require go.yaml.in/yaml/v3 v3.0.5 // indirect
+require (
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
 
 replace github.com/mptcp-go/mptcp => ../
