@@ -243,11 +243,12 @@ func (e *explainer) mptcp(v Version) {
 		} else {
 			e.malformed("MP_TCPRST has 4 octets")
 		}
-	default:
+	case SubExperimental:
 		reserved(reservedBits(low))
-		if st == SubExperimental {
-			e.addRest("data", hex.EncodeToString(e.left()))
-		}
+		e.addRest("data", hex.EncodeToString(e.left()))
+	default:
+		name = fmt.Sprintf("%d (unassigned)", uint8(st))
+		reserved(reservedBits(low))
 		e.rest("no option has this subtype")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"github.com/mptcp-go/mptcp/checksum"
 )
@@ -184,10 +185,11 @@ func AppendICMP(b []byte, m *ICMP, quote []byte) ([]byte, error) {
 	quote = quote[:min(len(quote), most-ipSize-icmpHeaderSize)]
 	n := icmpHeaderSize + len(quote)
 	at := len(b)
-	b = append(b, make([]byte, ipSize+icmpHeaderSize)...)
-	b = append(b, quote...)
+	b = slices.Grow(b, ipSize+n)[:at+ipSize+n]
 	putIP(b[at:at+ipSize], m.From, m.To, 0, defaultTTL, proto, n)
 	h := b[at+ipSize:]
+	copy(h[icmpHeaderSize:], quote)
+	clear(h[:icmpHeaderSize])
 	h[0], h[1] = typ, code
 	if m.Kind == ICMPTooBig {
 		mtu := m.MTU
