@@ -1,0 +1,3 @@
+package main
+
+func fieldsCommand() *command { return &command{name: "fields", flags: nil} }

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mptcp-go/mptcp/pcap/trace"
+)
+
+// frames writes references as "frame 3" or "frames 3, 4", with files if several.
+func (r *report) frames(refs []trace.Ref, count int) string {
+	if len(refs) == 0 {
+		return ""
+	}
+	word := "frame "
+	if len(refs) > 1 {
+		word = "frames "
+	}
+	list := make([]string, len(refs))
+	for i, ref := range refs {
+		list[i] = r.frame(ref)
+	}
+	text := word + strings.Join(list, ", ")
+	if count > len(refs) {
+		text += ", ..."
+	}
+	return text
+}
+
+// frame writes one reference: its number, behind the file's name if there are several.
+func (r *report) frame(ref trace.Ref) string {
+	n := strconv.Itoa(ref.Frame())
+	if r.names != nil && ref.File() < len(r.names) {
+		return r.names[ref.File()] + ":" + n
+	}
+	return n
+}
+
+func severityColour(s trace.Severity) string { return [...]string{blue, yellow, red}[s] }
+
+// findings prints each with its cause, proof and advice.
+func (r *report) findings(list []trace.Finding) {
+	for _, f := range bySeverity(list) {
+		r.finding(f)
+	}
+}
+
+func bySeverity(list []trace.Finding) []trace.Finding {
+	sorted := slices.Clone(list)
+	slices.SortStableFunc(sorted, func(a, b trace.Finding) int { return int(b.Severity) - int(a.Severity) })
+	return sorted
+}
+
+func (r *report) finding(f trace.Finding) {
+	p := r.a.paint
+	where := []string{}
+	if f.Subflow != nil {
+		where = append(where, fmt.Sprintf("subflow %d", f.Subflow.ID))
+	}
+	if t := r.frames(f.Frames, f.Count); t != "" {
+		where = append(where, t)
+	}
+	fmt.Fprintf(r.w, "  %s %s  %s\n", p.as(severityColour(f.Severity), fmt.Sprintf("%-5s", f.Severity)), p.as(bold, f.ID), strings.Join(where, ", "))
+	r.paragraph("", sentence(f.Cause)+source(f))
+	r.paragraph("-> ", sentence(f.Advice))
+}
+
+// paragraph prints text below the head of a finding.
+func (r *report) paragraph(lead, text string) {
+	if text == "" {
+		return
+	}
+	margin := "        "
+	fmt.Fprintf(r.w, "%s%s\n", margin, wrap(lead+text, margin+strings.Repeat(" ", len(lead)), r.a.width))
+}
+
+// sentence gives a cause or an advice the shape of one.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	// Names such as "mpdecode" or "MP_JOIN" at the start keep their letters.
+	if first, _, _ := strings.Cut(s, " "); strings.ToLower(first) == first {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
+	return strings.TrimSuffix(s, ".") + "."
+}
+
+// source names the section of the RFC and the kernel's counter.
+func source(f trace.Finding) string {
+	switch {
+	case f.RFC != "" && f.Counter != "":
+		return " [" + f.RFC + "; counter " + f.Counter + "]"
+	case f.RFC != "":
+		return " [" + f.RFC + "]"
+	}
+	return ""
+}
+
+// grouped prints the findings of many connections, one entry for each id.
+func (r *report) grouped(list []trace.Finding) {
+	p := r.a.paint
+	byID := map[string][]trace.Finding{}
+	var order []trace.Finding
+	for _, f := range bySeverity(list) {
+		if byID[f.ID] == nil {
+			order = append(order, f)
+		}
+		byID[f.ID] = append(byID[f.ID], f)
+	}
+	for _, f := range order {
+		same := byID[f.ID]
+		count := 0
+		conns := map[int]bool{}
+		var ids []string
+		for _, s := range same {
+			count += s.Count
+			if s.Conn != nil && !conns[s.Conn.ID] {
+				conns[s.Conn.ID] = true
+				if len(ids) < 8 {
+					ids = append(ids, strconv.Itoa(s.Conn.ID))
+				}
+			}
+		}
+		if len(same) == 1 && len(conns) == 0 {
+			r.finding(f)
+			continue
+		}
+		where := plural(count, "time")
+		if n := len(conns); n > 0 {
+			where += " in " + plural(n, "connection") + ": " + strings.Join(ids, ", ")
+			if n > len(ids) {
+				where += ", ..."
+			}
+		}
+		fmt.Fprintf(r.w, "  %s %s  %s\n", p.as(severityColour(f.Severity), fmt.Sprintf("%-5s", f.Severity)), p.as(bold, f.ID), where)
+		first := ""
+		if t := r.frames(f.Frames, 0); t != "" && count > 1 {
+			first = "First, " + t + ": "
+			r.paragraph("", first+f.Cause+"."+source(f))
+		} else {
+			r.paragraph("", sentence(f.Cause)+source(f))
+		}
+		r.paragraph("-> ", sentence(f.Advice))
+	}
+}
+
+// failing reports whether findings make the exit code 1.
+func (a *app) failing(list []trace.Finding) bool {
+	if a.opt.neverOn {
+		return false
+	}
+	return slices.ContainsFunc(list, func(f trace.Finding) bool { return f.Severity >= a.opt.failOn })
+}
+
+// selected are the findings of the connections asked for; with all connections also
+// those that belong to none.
+func (a *app) selected(t *trace.Tracker) []trace.Finding {
+	if a.opt.conn < 0 {
+		return t.Findings()
+	}
+	var list []trace.Finding
+	for _, c := range a.conns(t) {
+		list = append(list, c.Findings...)
+	}
+	return list
+}
+
+// looseFindings are those that belong to no connection.
+func looseFindings(t *trace.Tracker) []trace.Finding {
+	return slices.DeleteFunc(t.Findings(), func(f trace.Finding) bool { return f.Conn != nil })
+}

@@ -1,0 +1,3 @@
+package main
+
+func followCommand() *command { return &command{name: "follow", flags: nil} }

@@ -1,0 +1,3 @@
+package main
+
+func verifyCommand() *command { return &command{name: "verify", flags: nil} }

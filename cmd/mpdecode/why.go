@@ -1,0 +1,3 @@
+package main
+
+func whyCommand() *command { return &command{name: "why", flags: nil} }
