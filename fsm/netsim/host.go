@@ -54,7 +54,8 @@ type NodeStats struct {
 	Sent, Received uint64 // segments; a segmented one counts once
 	Packets        uint64 // sent, after segmentation
 	BadIP          uint64 // received packets dropped for what their IP header says
-	Malformed      uint64 // received packets that are no whole TCP segment
+	Malformed      uint64 // received packets that are neither a whole TCP segment nor an ICMP error about one
+	ICMP           uint64 // received ICMP errors about TCP
 	BadSum         uint64 // received segments with a bad TCP checksum (the host sees them too)
 	NoRoute        uint64 // segments dropped because no path fits
 	Unsendable     uint64 // segments that the codec refused

@@ -99,7 +99,7 @@ func (n *Node) deliver(p *Path, pkt []byte) {
 	}
 	seg := &n.w.rxSeg
 	if err := wire.Parse(seg, pkt); err != nil {
-		n.deliverOther(p, pkt, err)
+		n.deliverOther(pkt)
 		return
 	}
 	n.stats.Received++
@@ -145,5 +145,3 @@ func headerSumGood(pkt []byte) bool {
 	sum = sum>>16 + sum&0xffff
 	return sum+sum>>16 == 0xffff
 }
-
-func (n *Node) deliverOther(_ *Path, _ []byte, _ error) { n.stats.Malformed++ }

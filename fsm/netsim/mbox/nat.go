@@ -221,6 +221,3 @@ func (b *binding) allow(a netip.AddrPort) {
 	}
 	b.remotes = append(b.remotes, a)
 }
-
-// handleICMP passes what is no TCP on.
-func (n *NAT) handleICMP(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) { at.Send(dir, p) }
