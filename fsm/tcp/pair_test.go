@@ -274,8 +274,13 @@ func (p *pair) deliver(k packet) {
 			return
 		}
 		p.end[1] = c
+	} else if c := p.end[k.to]; c.State() == Closed {
+		var r wire.Segment // as a host answers for ports that are not in use
+		if ResetFor(&s, &r) {
+			p.transmit(k.to, &r)
+		}
 	} else {
-		p.end[k.to].HandleSegment(p.now, &s)
+		c.HandleSegment(p.now, &s)
 	}
 	p.drain(k.to)
 }
@@ -353,7 +358,7 @@ func (x *transfer) pump() {
 			p.drain(x.from)
 		}
 	}
-	if x.wrote == len(x.data) && x.close && !x.shut {
+	if c := p.end[x.from]; c != nil && x.wrote == len(x.data) && x.close && !x.shut && c.State() != SynSent {
 		x.shut = true
 		p.end[x.from].CloseWrite(p.now)
 		p.drain(x.from)

@@ -217,6 +217,9 @@ func (b *scoreboard) renege() {
 	for i := range b.live() {
 		s := b.at(i)
 		s.flags &^= sacked
+		if s.flags&ever != 0 { // merged spans are wider than what was resent
+			b.high = max(b.high, s.end)
+		}
 	}
 	b.sacked, b.runs = 0, 0
 }

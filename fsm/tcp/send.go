@@ -390,6 +390,10 @@ func (f *Flow) commitData(t int64, out *Out, seg *wire.Segment, data []byte) {
 	off := int64(out.Off)
 	end := off + int64(n)
 	fin := f.snd.closing && end == f.snd.end
+	if out.Resend {
+		// A FIN decided on since would take a number that SND.NXT does not cover.
+		fin = fin && f.snd.nxt > f.snd.end
+	}
 	if fin {
 		end++
 		seg.Flags |= wire.FIN
