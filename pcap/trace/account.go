@@ -81,7 +81,7 @@ func (t *Tracker) fresh(sf *Subflow, dir int, pos, k uint64, have []byte, whole 
 		d.FirstNew = t.now
 	}
 	d.LastNew = t.now
-	d.ledger.add(owned{pos, end, fd.delta, int32(sf.ID), whole}, t.cfg.Limits.Spans)
+	d.ledger.add(owned{pos, end, fd.delta, int32(sf.ID), whole}, d.Acked, t.cfg.Limits.Spans)
 	if whole {
 		t.stored += d.store.put(pos, have, t.cfg.Limits.Store, t.cfg.Limits.Total-t.stored)
 	}

@@ -50,7 +50,7 @@ type signalling struct {
 
 // conformACK counts them on one direction of a flow.
 func (t *Tracker) conformACK(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
-	q := &sf.sig[dir]
+	q := &sf.Dir[dir].sig
 	if s.PayloadLen > 0 || s.Flags&(wire.SYN|wire.FIN|wire.RST) != 0 || !sg.other || s.Ack != q.ack || s.Seq != q.seq {
 		q.ack, q.seq, q.run = s.Ack, s.Seq, 0
 		return

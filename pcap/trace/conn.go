@@ -38,6 +38,7 @@ type Conn struct {
 	hasVersion  bool // by the SYN/ACK or what follows it
 	sentVersion bool
 	closing     bool
+	dropped     bool
 	more        int // findings beyond the limit
 }
 
@@ -60,12 +61,18 @@ type ConnDir struct {
 	hasOrigin bool
 	low       bool   // only the low 32 bits of origin are known
 	end       uint64 // highest position seen, mapped data only
-	contig    uint64 // all before was seen
-	ledger    ledger
-	store     store
-	sample    sample
-	stream    *stream
-	dackRef   uint64
+	prefix    uint64 // end of the contiguous stream captured whole, once settled
+
+	*dataState // nil once the connection was settled
+}
+
+// dataState is what one direction needs while the connection lives.
+type dataState struct {
+	contig uint64 // all before was seen
+	ledger ledger
+	store  store
+	sample sample
+	stream *stream
 }
 
 // Stats are counts over the packets of one direction, named as the JSON names them.
@@ -100,7 +107,10 @@ type Stats struct {
 const posBase = 1 << 40
 
 func (t *Tracker) newConn(sf *Subflow) *Conn {
-	c := &Conn{ID: len(t.conns) - t.inferred}
+	c := &Conn{ID: t.realConns}
+	t.realConns++
+	state := new([2]dataState)
+	c.Dir[0].dataState, c.Dir[1].dataState = &state[0], &state[1]
 	t.conns = append(t.conns, c)
 	t.attach(c, sf, 0)
 	return c
@@ -168,6 +178,9 @@ func (d *ConnDir) StreamLen() (n uint64, ok bool) {
 	if !d.HasStart {
 		return 0, false
 	}
+	if d.dataState == nil {
+		return max(d.prefix, d.Start) - d.Start, true
+	}
 	return d.ledger.prefix(d.Start) - d.Start, true
 }
 
@@ -209,7 +222,6 @@ func (t *Tracker) compact(c *Conn) {
 			sf.Dir[dir].maps.settle(c, sf.Side(dir))
 		}
 		sf.compact()
-		t.flows.drop(sf)
 	}
 	for side := range c.Dir {
 		d := &c.Dir[side]
@@ -220,14 +232,16 @@ func (t *Tracker) compact(c *Conn) {
 			}
 			d.Hash, d.HashedLen = d.stream.sum()
 		}
-		d.stream = nil
 		if d.HasStart {
 			d.StreamGap = d.end > d.ledger.contiguous(d.Start)
 			if d.end > d.Start {
 				d.Crosses32 = d.DSN(d.Start)>>32 != d.DSN(d.end-1)>>32
 			}
 		}
-		d.ledger.freeze(d.Start)
+		if d.HasStart {
+			d.prefix = d.ledger.prefix(d.Start)
+		}
+		d.dataState = nil
 	}
 	t.judge(c)
 }
@@ -238,9 +252,8 @@ func (t *Tracker) Finish() {
 		t.compact(c)
 	}
 	t.judgeFlows()
-	t.closed = nil
-	// Connections known by their handshake are numbered first, whatever was
-	// inferred between them.
+	t.closed, t.closedFlows = nil, nil
+	// Connections known by their handshake come first, whatever was inferred between.
 	slices.SortStableFunc(t.conns, func(a, b *Conn) int {
 		switch {
 		case a.Inferred == b.Inferred:
@@ -250,7 +263,53 @@ func (t *Tracker) Finish() {
 		}
 		return 1
 	})
-	for i, c := range t.conns {
-		c.ID = i
+	for _, c := range t.conns {
+		if c.Inferred {
+			c.ID = t.realConns
+			t.realConns++
+		}
 	}
+}
+
+// forgetOldest drops the oldest flow, and its connection with it, to keep memory
+// bounded however long the capture is.
+func (t *Tracker) forgetOldest() {
+	for t.subflows[t.oldest].dropped {
+		t.oldest++
+	}
+	sf := t.subflows[t.oldest]
+	if c := sf.Conn; c != nil {
+		t.compact(c)
+		c.dropped = true
+		t.Totals.ForgottenConns++
+		for _, f := range c.Findings {
+			t.Totals.ForgottenFindings[f.Severity]++
+		}
+		for side := range c.Token {
+			if o, ok := t.tokens[c.Token[side]]; ok && o.conn == c {
+				delete(t.tokens, c.Token[side])
+			}
+		}
+		for _, sf := range c.Subflows {
+			t.forgetFlow(sf)
+		}
+		if t.droppedConns++; t.droppedConns > len(t.conns)/2 {
+			t.conns = slices.DeleteFunc(t.conns, func(c *Conn) bool { return c.dropped })
+			t.droppedConns = 0
+		}
+	} else {
+		t.forgetFlow(sf)
+	}
+	if t.oldest > len(t.subflows)/2 {
+		t.subflows = slices.DeleteFunc(t.subflows, func(sf *Subflow) bool { return sf.dropped })
+		t.oldest = 0
+	}
+}
+
+func (t *Tracker) forgetFlow(sf *Subflow) {
+	sf.compact()
+	sf.dropped = true
+	t.flows.drop(sf)
+	t.alive--
+	t.Totals.ForgottenFlows++
 }

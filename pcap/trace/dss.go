@@ -135,7 +135,7 @@ func (t *Tracker) declare(sf *Subflow, dir int, m mapping, dsn uint64, ssn uint3
 		w.Sub, w.Data = uint64(ssn-1), dsn
 		m.v = dataseq.NewVerifier(w, dataseq.Space{IDSN: ^uint64(0)})
 	}
-	switch fd.maps.add(c, side, m, t.cfg.Limits.Mappings) {
+	switch fd.maps.add(c, side, m, fd.ackMax, t.cfg.Limits.Mappings) {
 	case repeated:
 		d.RepeatedMappings++
 	case contradicted:

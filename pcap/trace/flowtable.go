@@ -19,8 +19,8 @@ type flowTable struct {
 	all   map[flowKey]*Subflow
 }
 
-func cacheSlot(s *wire.Segment) int {
-	a, b := uint32(s.Src.Port()), uint32(s.Dst.Port())
+func cacheSlot(src, dst netip.AddrPort) int {
+	a, b := uint32(src.Port()), uint32(dst.Port())
 	return int((a ^ b ^ (a+b)<<4 ^ (a+b)>>5) % flowCacheSize)
 }
 
@@ -33,7 +33,7 @@ func keyOf(s *wire.Segment) flowKey {
 
 // lookup returns the flow and whether s was sent by its opener (0) or not (1).
 func (ft *flowTable) lookup(s *wire.Segment) (*Subflow, int) {
-	slot := &ft.cache[cacheSlot(s)]
+	slot := &ft.cache[cacheSlot(s.Src, s.Dst)]
 	if sf := *slot; sf != nil {
 		if sf.Src == s.Src && sf.Dst == s.Dst {
 			return sf, 0
@@ -61,7 +61,7 @@ func (ft *flowTable) put(s *wire.Segment, sf *Subflow) {
 		ft.all = make(map[flowKey]*Subflow)
 	}
 	ft.all[keyOf(s)] = sf
-	ft.cache[cacheSlot(s)] = sf
+	ft.cache[cacheSlot(s.Src, s.Dst)] = sf
 }
 
 // drop forgets a flow, unless its endpoints have been taken over by a newer one.
@@ -73,9 +73,7 @@ func (ft *flowTable) drop(sf *Subflow) {
 	if ft.all[k] == sf {
 		delete(ft.all, k)
 	}
-	for i := range ft.cache {
-		if ft.cache[i] == sf {
-			ft.cache[i] = nil
-		}
+	if slot := &ft.cache[cacheSlot(sf.Src, sf.Dst)]; *slot == sf {
+		*slot = nil
 	}
 }

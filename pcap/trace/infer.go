@@ -27,6 +27,7 @@ func (t *Tracker) inferDSS(sf *Subflow, dir int, s *wire.Segment, sg *signals, o
 		c.reopened()
 	} else {
 		c := t.newConn(sf)
+		t.realConns--
 		t.inferred++
 		c.ID, c.Inferred = -t.inferred, true
 		c.Version = wire.V1

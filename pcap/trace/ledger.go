@@ -14,12 +14,9 @@ type owned struct {
 // ledger remembers which data was seen and who owns it: ascending, disjoint.
 // Neighbours of one owner are one entry.
 type ledger struct {
-	at     []owned
-	head   int
-	floor  uint64 // what lies below was forgotten
-	frozen uint64 // contiguous end, once frozen
-	whole  uint64 // prefix, once frozen
-	isCold bool
+	at    []owned
+	head  int
+	floor uint64 // what lies below was forgotten
 }
 
 // find returns the index of the entry that contains pos or, if none does, of the
@@ -36,8 +33,9 @@ func (l *ledger) find(pos uint64) int {
 	return l.head + sort.Search(len(live), func(i int) bool { return live[i].hi > pos })
 }
 
-// add inserts a range that overlaps nothing.
-func (l *ledger) add(e owned, limit int) {
+// add inserts a range that overlaps nothing. At most limit entries are kept, fewer
+// of what lies below acked.
+func (l *ledger) add(e owned, acked uint64, limit int) {
 	n := len(l.at)
 	if n > l.head {
 		if last := &l.at[n-1]; last.hi == e.lo && last.sub == e.sub && last.delta == e.delta && last.whole == e.whole {
@@ -59,6 +57,10 @@ func (l *ledger) add(e owned, limit int) {
 			return
 		}
 	}
+	const ackedMax, step = 2048, 512
+	if n-l.head >= ackedMax && l.at[l.head+step-1].hi <= acked {
+		limit = 4 * step
+	}
 	if n-l.head >= limit { // forget the oldest quarter
 		cut := l.head + limit/4
 		l.floor = l.at[cut-1].hi
@@ -79,9 +81,6 @@ func (l *ledger) add(e owned, limit int) {
 
 // contiguous returns the first position at or above from that was not seen.
 func (l *ledger) contiguous(from uint64) uint64 {
-	if l.isCold {
-		return max(l.frozen, from)
-	}
 	if from < l.floor {
 		from = l.floor // what was forgotten had been seen, or its gap was given up
 	}
@@ -93,19 +92,9 @@ func (l *ledger) contiguous(from uint64) uint64 {
 
 // prefix is contiguous over segments captured whole only.
 func (l *ledger) prefix(from uint64) uint64 {
-	if l.isCold {
-		return max(l.whole, from)
-	}
 	from = max(from, l.floor)
 	for i := l.find(from); i < len(l.at) && l.at[i].lo <= from && l.at[i].whole; i++ {
 		from = l.at[i].hi
 	}
 	return from
-}
-
-// freeze keeps only the answers.
-func (l *ledger) freeze(from uint64) {
-	l.frozen, l.whole = l.contiguous(from), l.prefix(from)
-	l.isCold = true
-	l.at, l.head = nil, 0
 }

@@ -32,8 +32,12 @@ const (
 	contradicted
 )
 
-// add declares m. The entry is never forgotten before limit others came.
-func (l *mapLog) add(c *Conn, side int, m mapping, limit int) outcome {
+// keepAcked is how many acknowledged mappings are remembered for late repeats.
+const keepAcked = 256
+
+// add declares m. What is not acknowledged, up to offset acked, is remembered until
+// limit others came.
+func (l *mapLog) add(c *Conn, side int, m mapping, acked uint64, limit int) outcome {
 	n := len(l.at)
 	i := n
 	if n > l.head {
@@ -57,7 +61,7 @@ func (l *mapLog) add(c *Conn, side int, m mapping, limit int) outcome {
 			out = contradicted
 		}
 	}
-	if n-l.head >= limit {
+	if n-l.head >= limit || n-l.head >= keepAcked && l.at[l.head].End() <= acked && i > l.head {
 		l.forget(c, side, l.head)
 		l.head++
 		i = max(i, l.head)

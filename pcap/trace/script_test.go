@@ -454,3 +454,7 @@ func TestConformance(t *testing.T) {
 	}
 	require.Empty(t, s.ids())
 }
+
+func netipPort(addr string, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr(addr), port)
+}

@@ -22,6 +22,13 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	sf.Packets++
 	d.Packets++
 	sf.Last, sf.LastTime = t.ref, t.now
+	if sf.settled() { // a straggler: counted, no more
+		d.Payload += uint64(s.PayloadLen)
+		if s.Flags&wire.RST != 0 {
+			sf.RSTs++
+		}
+		return
+	}
 
 	var sg signals
 	if s.Flags&wire.SYN != 0 {
@@ -45,7 +52,7 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	}
 	fresh := t.tcp(sf, dir, s, off, n)
 
-	if c := sf.Conn; c != nil {
+	if c := sf.Conn; c != nil && !c.Compacted {
 		if sg.hasDSS {
 			t.dss(sf, dir, s, &sg)
 		}
@@ -74,7 +81,7 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	if c := sf.Conn; c != nil && s.Flags&(wire.FIN|wire.RST) != 0 {
 		t.maybeClosed(c)
 	} else if c == nil && sf.Closed() && s.Flags&(wire.FIN|wire.RST) != 0 {
-		sf.compact()
+		t.plainClosed(sf)
 	}
 }
 
@@ -285,10 +292,19 @@ func (sf *Subflow) unsignalled(dir int, ref Ref, s *wire.Segment, fresh bool) {
 
 // compact drops what only a living flow needs.
 func (sf *Subflow) compact() {
-	for i := range sf.Dir {
-		sf.Dir[i].holes = nil
-		sf.Dir[i].maps = mapLog{}
-		sf.Dir[i].synSum = nil
+	sf.Dir[0].flowState, sf.Dir[1].flowState = nil, nil
+}
+
+// plainClosed settles flows of no connection some time after they ended, when the
+// last stragglers are in.
+func (t *Tracker) plainClosed(sf *Subflow) {
+	t.closedFlows = append(t.closedFlows, sf)
+	if len(t.closedFlows) > t.cfg.Limits.Linger {
+		if old := t.closedFlows[0]; old.Conn == nil {
+			old.compact()
+		}
+		copy(t.closedFlows, t.closedFlows[1:])
+		t.closedFlows = t.closedFlows[:len(t.closedFlows)-1]
 	}
 }
 

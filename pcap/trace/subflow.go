@@ -60,11 +60,10 @@ type Subflow struct {
 	MPTCPPackets  int
 	SynWithOption int // SYNs with MP_CAPABLE before one without, or all of them
 	SynPlain      Ref // a SYN without the option after SYNs that had it
-	Rejoined      bool
 
-	join   *joinState
-	silent [2]silence
-	sig    [2]signalling
+	join    *joinState
+	silent  [2]silence
+	dropped bool
 }
 
 // Handshake is what was seen of SYN, SYN/ACK and third ACK.
@@ -115,9 +114,15 @@ type FlowDir struct {
 	Stalled       int64 // ns: the longest time that data was sent without any ACK advancing
 	StallRef      Ref   // when that began
 
-	isn         uint32
-	hasISN      bool
-	guessed     bool // ssn1 is inferred from a mapping
+	isn     uint32
+	hasISN  bool
+	guessed bool // ssn1 is inferred from a mapping
+
+	*flowState // nil once the flow was settled
+}
+
+// flowState is what one direction needs while the flow lives.
+type flowState struct {
 	synData     uint32
 	synSum      []byte // octets of data in the SYN, until it is accepted
 	accepted    uint32 // of which the SYN/ACK acknowledged
@@ -141,6 +146,7 @@ type FlowDir struct {
 	hasDelta    bool
 	infinite    bool
 	infiniteOff uint64
+	sig         signalling
 }
 
 type span struct{ lo, hi uint64 }
@@ -192,6 +198,9 @@ func (t *Tracker) flow(s *wire.Segment) (*Subflow, int) {
 		if s.Flags&(wire.SYN|wire.ACK) != wire.SYN {
 			return sf, dir
 		}
+		if sf.settled() {
+			return t.newFlow(s)
+		}
 		// A new flow begins where the old one is over or the SYN is another one.
 		d := &sf.Dir[dir]
 		over := sf.RST != 0 || sf.Dir[0].FIN != 0 && sf.Dir[1].FIN != 0
@@ -202,18 +211,31 @@ func (t *Tracker) flow(s *wire.Segment) (*Subflow, int) {
 			return sf, dir // simultaneous open
 		}
 	}
-	sf = &Subflow{
-		ID: len(t.subflows), Src: s.Src, Dst: s.Dst, First: t.ref, FirstTime: t.now, RSTReason: -1,
+	return t.newFlow(s)
+}
+
+func (t *Tracker) newFlow(s *wire.Segment) (*Subflow, int) {
+	sf := &Subflow{
+		ID: t.flowsSeen, Src: s.Src, Dst: s.Dst, First: t.ref, FirstTime: t.now, RSTReason: -1,
 		MidStream: !s.Flags.Has(wire.SYN),
 	}
-	dir = 0
+	state := new([2]flowState)
+	sf.Dir[0].flowState, sf.Dir[1].flowState = &state[0], &state[1]
+	dir := 0
 	if s.Flags.Has(wire.SYN | wire.ACK) { // its receiver is the opener
 		sf.Src, sf.Dst, dir = s.Dst, s.Src, 1
 	}
+	t.flowsSeen++
 	t.subflows = append(t.subflows, sf)
+	if t.alive++; t.alive > t.cfg.Limits.Flows {
+		t.forgetOldest()
+	}
 	t.flows.put(s, sf)
 	return sf, dir
 }
+
+// settled reports whether the flow is over and what it needed alive is gone.
+func (sf *Subflow) settled() bool { return sf.Dir[0].flowState == nil }
 
 // Closed reports whether the flow ended: a RST, or FINs both ways.
 func (sf *Subflow) Closed() bool {

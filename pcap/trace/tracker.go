@@ -2,6 +2,7 @@ package trace
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/mptcp-go/mptcp/pcap"
 	"github.com/mptcp-go/mptcp/wire"
@@ -15,6 +16,7 @@ type Limits struct {
 	Total    int // payload octets kept over all connections; 64 MiB
 	Linger   int // closed connections whose state is kept for late packets; 256
 	Findings int // findings kept per connection; 64
+	Flows    int // flows listed at the end, with their connections; 200,000
 }
 
 func (l *Limits) fill() {
@@ -29,6 +31,7 @@ func (l *Limits) fill() {
 	set(&l.Total, 64<<20)
 	set(&l.Linger, 256)
 	set(&l.Findings, 64)
+	set(&l.Flows, 200_000)
 }
 
 // Config of a Tracker. The zero value judges without rebuilding streams.
@@ -74,42 +77,49 @@ func (r Ref) Frame() int { return int(r & (1<<48 - 1)) }
 
 // Totals count packets over everything that was added.
 type Totals struct {
-	Packets       int // frames given to Add
-	TCP           int // frames with a TCP header
-	MPTCP         int // of which with an MPTCP option
-	BadSum        int // TCP checksum wrong, offloaded ones included
-	PartialSum    int // of which offloaded: the pseudo-header's sum alone
-	Truncated     int // frames cut by the snaplen
-	NotIP         int // ARP and the like
-	NotTCP        int // UDP, ICMP ...
-	Duplicates    int // copies of a packet from another file or interface, left out
-	Fragments     int // IP fragments: not reassembled
-	Malformed     int // IP or TCP headers that lie
-	Unsupported   int // link types not known
-	Tunnelled     int // packets found inside a tunnel
-	Tunnels       [pcap.NumTunnel]int
-	Subtypes      [16]int // MPTCP options by subtype
-	First, Last   int64   // capture times in ns; of packets that have one
-	PayloadOctets uint64  // TCP payload on the wire
-	DroppedState  int     // connections whose evidence was dropped while they were alive
+	Packets                        int // frames given to Add
+	TCP                            int // frames with a TCP header
+	MPTCP                          int // of which with an MPTCP option
+	BadSum                         int // TCP checksum wrong, offloaded ones included
+	PartialSum                     int // of which offloaded: the pseudo-header's sum alone
+	Truncated                      int // frames cut by the snaplen
+	NotIP                          int // ARP and the like
+	NotTCP                         int // UDP, ICMP ...
+	Duplicates                     int // copies of a packet from another file or interface, left out
+	Fragments                      int // IP fragments: not reassembled
+	Malformed                      int // IP or TCP headers that lie
+	Unsupported                    int // link types not known
+	Tunnelled                      int // packets found inside a tunnel
+	Tunnels                        [pcap.NumTunnel]int
+	Subtypes                       [16]int // MPTCP options by subtype
+	First, Last                    int64   // capture times in ns; of packets that have one
+	PayloadOctets                  uint64  // TCP payload on the wire
+	ForgottenFlows, ForgottenConns int     // dropped to keep memory bounded: not listed
+	ForgottenFindings              [3]int  // of those connections, by severity
 }
 
 // Tracker follows all flows of one analysis. It is not safe for concurrent use.
 type Tracker struct {
 	Totals Totals
 
-	cfg      Config
-	flows    flowTable
-	subflows []*Subflow
-	conns    []*Conn
-	tokens   map[wire.Token]tokenOwner
-	keys     []givenKey
-	dups     *dups
-	closed   []*Conn // waiting to be compacted
-	inferred int     // connections that were
-	stored   int     // payload octets held
-	events   []Event
-	general  []Finding
+	cfg          Config
+	flows        flowTable
+	subflows     []*Subflow
+	conns        []*Conn
+	tokens       map[wire.Token]tokenOwner
+	keys         []givenKey
+	dups         *dups
+	closed       []*Conn    // waiting to be compacted
+	inferred     int        // connections that were
+	closedFlows  []*Subflow // plain ones waiting to be settled
+	flowsSeen    int
+	alive        int // flows in subflows that were not dropped
+	oldest       int // index of the first of them
+	realConns    int // connections known by their handshake
+	droppedConns int
+	stored       int // payload octets held
+	events       []Event
+	general      []Finding
 
 	seg wire.Segment
 	cut bool // the packet at hand is not whole
@@ -219,28 +229,33 @@ func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 // tolerate counts a packet that could not be parsed whole and reports whether what
 // could be read of it is enough to go on.
 func (t *Tracker) tolerate(err error, ip []byte, wireLen int) bool {
+	var e *wire.ParseError
+	errors.As(err, &e)
 	switch {
 	case errors.Is(err, wire.ErrNotTCP):
 		t.Totals.NotTCP++
 	case errors.Is(err, wire.ErrFragment):
 		t.Totals.Fragments++
-	case errors.Is(err, wire.ErrTruncated) && t.seg.Src.IsValid() && len(t.seg.Options) > 0:
-		return len(ip) < wireLen // the snaplen cut the options
+	case e.What == "TCP options" && len(ip) < wireLen: // cut by the snaplen
+		return true
 	default:
 		t.Totals.Malformed++
-		var e *wire.ParseError
 		// Ports and sequence numbers are there, options and payload unknown.
-		return errors.As(err, &e) && e.What == "TCP data offset"
+		return e.What == "TCP data offset"
 	}
 	return false
 }
 
-// Subflows are all flows, in order of their first packet.
-func (t *Tracker) Subflows() []*Subflow { return t.subflows }
+// Subflows are all flows that were not forgotten, in order of their first packet.
+func (t *Tracker) Subflows() []*Subflow {
+	return slices.DeleteFunc(slices.Clone(t.subflows), func(sf *Subflow) bool { return sf.dropped })
+}
 
 // Conns are all connections, in order of their first MP_CAPABLE; inferred ones come
 // last, and have negative ids until Finish.
-func (t *Tracker) Conns() []*Conn { return t.conns }
+func (t *Tracker) Conns() []*Conn {
+	return slices.DeleteFunc(slices.Clone(t.conns), func(c *Conn) bool { return c.dropped })
+}
 
 // Events are the signals seen, if Config.Events asked for them.
 func (t *Tracker) Events() []Event { return t.events }
