@@ -3,6 +3,8 @@ package netsim
 import (
 	"strings"
 	"time"
+
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // Dir is the direction a packet travels along a path.
@@ -90,10 +92,13 @@ func (s *Slot) SendAt(at time.Duration, dir Dir, p *Packet) {
 	s.w.push(event{at: int64(at), what: packetDue, dir: dir, slot: s, pkt: p})
 }
 
-// Drop ends p's way. The reason is counted nowhere but logged where anyone
-// listens.
+// Drop ends p's way. The log gets the reason and the segment.
 func (s *Slot) Drop(dir Dir, p *Packet, why string) {
 	if s.Logging() {
+		var seg wire.Segment
+		if err := wire.Parse(&seg, p.Data); err == nil {
+			why += ": " + string(wire.AppendText(nil, &seg, wire.TextBase{}))
+		}
 		s.Log(dir, why)
 	}
 	s.w.stats.Dropped++

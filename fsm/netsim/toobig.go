@@ -2,7 +2,6 @@ package netsim
 
 import (
 	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/mptcp-go/mptcp/wire"
@@ -31,10 +30,6 @@ func mayFragment(pkt []byte) bool {
 // 1191 section 4, RFC 4443 section 3.2). Only TCP segments are answered: an error
 // about an error must never be sent (RFC 1122 section 3.2.2).
 func (l *Link) tooBig(at *Slot, dir Dir, p *Packet) {
-	text := ""
-	if at.Logging() {
-		text = strconv.Itoa(len(p.Data)) + " octets are too big for the MTU"
-	}
 	c := &l.conf[dir]
 	var s wire.Segment
 	if !c.NoICMP && wire.Parse(&s, clip(p.Data)) == nil {
@@ -51,7 +46,7 @@ func (l *Link) tooBig(at *Slot, dir Dir, p *Packet) {
 			at.Discard(answer)
 		}
 	}
-	at.Drop(dir, p, text)
+	at.Drop(dir, p, "too big for the MTU")
 }
 
 // deliverOther takes what is no TCP segment: ICMP errors go to hosts that handle

@@ -69,11 +69,7 @@ func (x *AckFix) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 	}
 	x.when.spend()
 	if x.drop {
-		why := ""
-		if at.Logging() {
-			why = "acknowledges what was not seen: " + e.text()
-		}
-		at.Drop(dir, p, why)
+		at.Drop(dir, p, "acknowledges what was not seen")
 		return
 	}
 	if at.Logging() {

@@ -38,9 +38,5 @@ func (x *Drop) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 		return
 	}
 	x.when.spend()
-	why := ""
-	if at.Logging() {
-		why = "dropped " + e.text()
-	}
-	at.Drop(dir, p, why)
+	at.Drop(dir, p, "dropped")
 }

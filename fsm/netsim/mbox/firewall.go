@@ -60,15 +60,11 @@ func (x *Firewall) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 		return
 	}
 	f := x.flows.get(dir, &e.seg)
-	why := x.judge(f, dir)
-	if why == "" {
-		at.Send(dir, p)
+	if why := x.judge(f, dir); why != "" {
+		at.Drop(dir, p, why)
 		return
 	}
-	if at.Logging() {
-		why += ": " + e.text()
-	}
-	at.Drop(dir, p, why)
+	at.Send(dir, p)
 }
 
 // judge returns why the segment is not to pass, or takes it into account.

@@ -33,11 +33,7 @@ func (x *Hole) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 	takesSpace := e.seg.SeqLen() > 0 && !e.seg.Flags.Has(wire.RST)
 	if chosen && takesSpace && before(f.next[dir], e.seg.Seq) {
 		x.when.spend()
-		why := ""
-		if at.Logging() {
-			why = "behind a hole: " + e.text()
-		}
-		at.Drop(dir, p, why)
+		at.Drop(dir, p, "behind a hole")
 		return
 	}
 	at.Send(dir, p)

@@ -35,9 +35,5 @@ func (x *PMTU) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 		at.Send(dir, p)
 		return
 	}
-	why := ""
-	if at.Logging() {
-		why = "swallowed a packet of " + strconv.Itoa(len(p.Data)) + " octets"
-	}
-	at.Drop(dir, p, why)
+	at.Drop(dir, p, "swallowed")
 }

@@ -23,7 +23,9 @@ func TestNATMapsBothWays(t *testing.T) { // P-3.2-02
 	want(t, b.run("> 10.0.0.1:40001>10.0.0.2:80 S 1:1(0) win 9"), "") // no port left
 	require.Equal(t, []string{
 		"c2s nat ports=5000-5000: mapped 10.0.0.1:40000 to 198.51.100.1:5000",
-		"s2c nat ports=5000-5000: no mapping", "s2c nat ports=5000-5000: no mapping", "c2s nat ports=5000-5000: no port left",
+		"s2c nat ports=5000-5000: no mapping: S 7:7(0) win 9",
+		"s2c nat ports=5000-5000: no mapping: S 7:7(0) win 9",
+		"c2s nat ports=5000-5000: no port left: S 1:1(0) win 9",
 	}, b.log)
 }
 
