@@ -93,6 +93,7 @@ func parseIPv6(ip *ipInfo, pkt []byte, wireLen int, proto uint8) error {
 	ip.dst = netip.AddrFrom16([16]byte(h[24:40]))
 
 	next, off := h[6], ipv6HeaderSize
+	field := 6 // where next stands: what comes next may lie beyond a cut
 	for range maxExtHeaders {
 		if next == proto {
 			ip.header = off
@@ -107,13 +108,13 @@ func parseIPv6(ip *ipInfo, pkt []byte, wireLen int, proto uint8) error {
 			if binary.BigEndian.Uint16(pkt[off+2:])&0xfff9 != 0 {
 				return bad("IPv6 fragment", off, ErrFragment)
 			}
-			next, off = pkt[off], off+8 // an atomic fragment, RFC 6946
+			field, next, off = off, pkt[off], off+8 // an atomic fragment, RFC 6946
 			continue
 		case protoAH:
 			unit = 4
 		case protoHopByHop, protoRouting, protoDestOpts, protoMobility, protoHIP, protoShim6:
 		default:
-			return bad("IPv6 next header", off, ErrNotTCP)
+			return bad("IPv6 next header", field, ErrNotTCP)
 		}
 		if len(pkt) < off+2 {
 			return bad("IPv6 extension header", len(pkt), ErrTruncated)
@@ -122,10 +123,10 @@ func parseIPv6(ip *ipInfo, pkt []byte, wireLen int, proto uint8) error {
 		if next == protoAH {
 			size += 4 // AH counts from its second 8 octets, RFC 4302 section 2.2
 		}
-		next, off = pkt[off], off+size
+		field, next, off = off, pkt[off], off+size
 		if off > ip.end {
 			return bad("IPv6 extension header", off-size+1, ErrLength)
 		}
 	}
-	return bad("IPv6 extension headers", off, ErrLength)
+	return bad("IPv6 extension headers", field, ErrLength)
 }

@@ -59,7 +59,7 @@ func (ip *ipInfo) parseTCP(s *Segment, pkt []byte, wireLen int) error {
 	}
 	off := ip.header
 	if off+tcpHeaderSize > ip.end {
-		return bad("TCP header", off, ErrLength)
+		return bad("TCP header", min(off, len(pkt)), ErrLength)
 	}
 	if len(pkt) < off+tcpHeaderSize {
 		return bad("TCP header", len(pkt), ErrTruncated)
