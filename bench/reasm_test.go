@@ -29,14 +29,17 @@ func BenchmarkReassembly(b *testing.B) {
 				name = "random"
 			}
 			limits := reasm.Config{Octets: 4 * depth * segmentSize, Nodes: 4 * depth}
-			for kind, make := range map[string]func() orderer{
-				"allshortcuts": func() orderer { return ours{reasm.NewRanges(reasm.AllShortcuts, limits)} },
-				"tree":         func() orderer { return ours{reasm.NewRanges(reasm.Tree, limits)} },
-				"heap":         func() orderer { return new(heapReceiver) },
-				"btree":        func() orderer { return newBtreeReceiver() },
+			for _, side := range []struct {
+				name  string
+				maker func() orderer
+			}{
+				{"allshortcuts", func() orderer { return ours{reasm.NewRanges(reasm.AllShortcuts, limits)} }},
+				{"tree", func() orderer { return ours{reasm.NewRanges(reasm.Tree, limits)} }},
+				{"heap", func() orderer { return new(heapReceiver) }},
+				{"btree", func() orderer { return newBtreeReceiver() }},
 			} {
-				b.Run(fmt.Sprintf("%s/queue=%d/%s", name, depth, kind), func(b *testing.B) {
-					measure(b, make(), trace)
+				b.Run(fmt.Sprintf("%s/queue=%d/%s", name, depth, side.name), func(b *testing.B) {
+					measure(b, side.maker(), trace)
 				})
 			}
 		}

@@ -14,8 +14,11 @@ import "math/bits"
 // begins before its home needs a second look.
 //
 // A directory takes about 0.4 % of the window, is not made before there are more than a
-// few batches, and costs a few stores when a batch comes or goes, none when it grows.
+// few batches, and costs a few stores when a batch comes or goes, none when it grows. One
+// that nobody asks, since shortcuts are right, is not kept up.
 type directory struct {
+	on   bool     // whether it is kept up
+	idle int      // batches entered since it was asked
 	last []*node  // by home, modulo the size, which is a power of two
 	used []uint64 // a bit for each entry of last
 	some []uint64 // a bit for each word of used
@@ -26,17 +29,22 @@ type directory struct {
 // entries would be fewer and so nearer to the processor.
 const dirShift = 11
 
-func (d *directory) active() bool { return d.last != nil }
-
 // build makes the directory for the nodes of r.
 func (d *directory) build(r *Ranges) {
-	// All nodes begin in a window of r.reach octets, which meets this many entries.
-	entries := max(64, r.reach>>dirShift+2)
-	entries = 1 << bits.Len64(entries-1)
-	words := (entries + 63) / 64
-	d.last = make([]*node, entries)
-	d.used = make([]uint64, words)
-	d.some = make([]uint64, (words+63)/64)
+	if d.last == nil {
+		// All nodes begin in a window of r.reach octets, which meets this many entries.
+		entries := max(64, r.reach>>dirShift+2)
+		entries = 1 << bits.Len64(entries-1)
+		words := (entries + 63) / 64
+		d.last = make([]*node, entries)
+		d.used = make([]uint64, words)
+		d.some = make([]uint64, (words+63)/64)
+	} else {
+		clear(d.last)
+		clear(d.used)
+		clear(d.some)
+	}
+	d.on = true
 	for n := r.tail.prev; n != &r.head; n = n.prev { // insert looks at the home of the next one
 		d.insert(n)
 	}
@@ -54,6 +62,13 @@ func (d *directory) insert(n *node) {
 	d.last[e] = n
 	d.used[e>>6] |= 1 << (e & 63)
 	d.some[e>>12] |= 1 << (e >> 6 & 63)
+}
+
+// tire stops the upkeep when that has cost more than to build the directory again.
+func (d *directory) tire(count int) {
+	if d.idle++; d.idle > 256+2*count {
+		d.on = false
+	}
 }
 
 // remove takes n out, whose neighbours are still set.
@@ -76,6 +91,7 @@ func (d *directory) remove(n *node) {
 // search returns the last node that does not begin behind lo, and how many it looked
 // at. The caller has made sure that the first node does not.
 func (d *directory) search(r *Ranges, lo uint64) (n *node, steps uint64) {
+	d.idle = 0
 	if first := r.head.next; lo < first.hi {
 		return first, 1 // its home may be behind lo
 	}

@@ -19,7 +19,7 @@
 // of pages for the octets, each of which is copied in once. Ranges is useful alone,
 // for who has to know what arrived (for ACK and SACK) but does not keep it.
 //
-// The package imports nothing, and knows neither sequence numbers, which wrap
+// The package imports nothing of this module, and knows neither sequence numbers, which wrap
 // (see package dataseq), nor segments.
 package reasm
 

@@ -37,7 +37,7 @@ func invariants(t require.TestingT, b *Buffer) {
 	} else {
 		require.Nil(t, r.root.top)
 	}
-	if r.dir.active() {
+	if r.dir.on {
 		checkDirectory(t, r)
 	}
 	checkStore(t, b)

@@ -40,8 +40,9 @@ func (r *Ranges) insertAfter(p *node, lo, hi uint64) *node {
 	if r.alg.hasTree() {
 		r.root.insert(n)
 	}
-	if r.dir.active() {
+	if r.dir.on {
 		r.dir.insert(n)
+		r.dir.tire(r.count)
 	}
 	r.count++
 	r.stats.MaxNodes = max(r.stats.MaxNodes, r.count)
@@ -53,7 +54,7 @@ func (r *Ranges) unlink(n *node) {
 	if r.alg.hasTree() {
 		r.root.remove(n)
 	}
-	if r.dir.active() {
+	if r.dir.on {
 		r.dir.remove(n)
 	}
 	n.prev.next, n.next.prev = n.next, n.prev
@@ -68,11 +69,11 @@ func (n *node) isEnd() bool { return n.prev == nil || n.next == nil }
 
 // cut narrows n to [lo, hi), a part of it that is not empty.
 func (r *Ranges) cut(n *node, lo, hi uint64) {
-	if r.dir.active() {
+	if r.dir.on {
 		r.dir.remove(n)
 	}
 	n.lo, n.hi = lo, hi
-	if r.dir.active() {
+	if r.dir.on {
 		r.dir.insert(n)
 	}
 }

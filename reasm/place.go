@@ -97,7 +97,7 @@ func (r *Ranges) search(lo uint64) *node {
 		r.stats.Scanned += depth
 		return p
 	case r.alg.hasBatches() && r.count > few:
-		if !r.dir.active() {
+		if !r.dir.on {
 			r.dir.build(r)
 		}
 		p, steps := r.dir.search(r, lo)
