@@ -116,6 +116,11 @@ func (x *Proxy) take(at *netsim.Slot, dir netsim.Dir, f *proxyState) {
 	n := int(e.seg.SeqLen())
 	fits := len(h.held) == 0 || h.octets+n <= x.buffer
 	switch {
+	case before(h.next, e.seg.Seq) && !h.settled:
+		// The acknowledgment that this half began with was an old one: let the
+		// receiver tell.
+		at.Send(dir, e.p)
+		return
 	case before(h.next, e.seg.Seq):
 		at.Drop(dir, e.p, "behind a hole")
 	case !before(h.next, e.endSeq()):
@@ -123,6 +128,7 @@ func (x *Proxy) take(at *netsim.Slot, dir netsim.Dir, f *proxyState) {
 	case !fits:
 		at.Drop(dir, e.p, "no room")
 	default:
+		h.settled = true
 		h.taken += n
 		h.next = e.endSeq()
 		dies := x.die > 0 && h.taken >= x.die
@@ -167,11 +173,22 @@ func (x *Proxy) acknowledge(at *netsim.Slot, dir netsim.Dir, f *proxyState) {
 	at.Send(back, reply(at, e, wire.ACK, seq, h.next, x.window(f, h), f.half[back].stamps))
 }
 
-// window is the room left, in the units that the receiver announced. Where the
-// handshake was not seen these are not known, and the receiver's own is repeated.
+// window is the room left, in the units that the receiver announced. It grows by
+// steps worth a segment, lest the sender send ever smaller ones (RFC 9293 section
+// 3.8.6.2.2). Where the handshake was not seen the units are not known, and the
+// receiver's own window is repeated.
 func (x *Proxy) window(f *proxyState, h *proxyHalf) uint16 {
 	if !f.shaken() {
 		return h.window
 	}
-	return uint16(min(max(x.buffer-h.octets, 0)>>h.peerShift, 0xffff))
+	edge := h.next + uint32(max(x.buffer-h.octets, 0))
+	if !h.offered || !before(edge, h.right+uint32(min(proxyStep, x.buffer/2))) {
+		h.right, h.offered = edge, true
+	}
+	if before(h.right, h.next) {
+		return 0
+	}
+	return uint16(min((h.right-h.next)>>h.peerShift, 0xffff))
 }
+
+const proxyStep = 1000

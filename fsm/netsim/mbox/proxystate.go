@@ -17,7 +17,8 @@ type proxyState struct {
 // receiver.
 type proxyHalf struct {
 	dir     netsim.Dir
-	known   bool
+	known   bool   // next and una mean something
+	settled bool   // by a SYN, or by data that began where the receiver was
 	next    uint32 // expected from the sender
 	una     uint32 // what the receiver still has to acknowledge
 	taken   int    // octets acknowledged to the sender
@@ -27,7 +28,11 @@ type proxyHalf struct {
 	edge    uint32 // right edge of the receiver's window
 	edged   bool
 	window  uint16 // as the receiver last sent it
+	right   uint32 // right edge of the window offered to the sender
+	offered bool
 	dups    int
+	recover uint32 // until una is here, an ACK that advances asks for a retransmission
+	lossy   bool   // recover means something
 	resend  time.Duration
 	backoff uint
 	stamps  stamps // of this direction's sender
@@ -50,7 +55,7 @@ const maxProxyBackoff = 8 // the proxy then gives up, as a TCP does
 // shake learns from a SYN.
 func (h *proxyHalf) shake(s *wire.Segment) {
 	h.known, h.next, h.una = true, s.Seq+s.SeqLen(), s.Seq+s.SeqLen()
-	h.shaken, h.window = true, s.Window
+	h.shaken, h.settled, h.window = true, true, s.Window
 	if o, ok := s.Options.Find(wire.KindWindowScale); ok {
 		v, err := wire.ParseWindowScale(o)
 		h.scales, h.shift = err == nil, min(v, 14)
@@ -77,9 +82,11 @@ func (x *Proxy) acked(at *netsim.Slot, f *proxyState, dir netsim.Dir, h *proxyHa
 	case before(h.una, ack):
 		h.una, h.dups, h.backoff = ack, 0, 0
 		h.resend = at.Now() + x.rto
+		h.lossy = h.lossy && before(ack, h.recover)
 	case ack == h.una && len(e.seg.Payload) == 0 && h.sent > 0:
 		h.dups++
 	}
+	advanced := len(h.held) > 0 && !before(h.una, h.held[0].end)
 	for len(h.held) > 0 && !before(h.una, h.held[0].end) {
 		h.drop(at)
 	}
@@ -94,8 +101,8 @@ func (x *Proxy) acked(at *netsim.Slot, f *proxyState, dir netsim.Dir, h *proxyHa
 		e.setWindow(w)
 	}
 	blankSACK(e) // losses on this side are the proxy's own business
-	if h.dups == 3 && len(h.held) > 0 {
-		x.repeat(at, h)
+	if (h.dups == 3 || h.lossy && advanced) && len(h.held) > 0 {
+		x.repeat(at, h) // after a partial ACK too, RFC 6582 section 3.2
 	}
 }
 
@@ -131,6 +138,7 @@ func (x *Proxy) repeat(at *netsim.Slot, h *proxyHalf) {
 	}
 	x.pass(at, h.dir, h.held[0].p)
 	h.sent = max(h.sent, 1)
+	h.recover, h.lossy = h.held[h.sent-1].end, true
 	h.resend = at.Now() + x.rto<<h.backoff
 }
 

@@ -177,7 +177,7 @@ func TestProxyLosesWhatItAcknowledged(t *testing.T) {
 		@10s`), beginning+`
 		> . 101:111(10) ack 301 win 1000
 		< . 301:301(0) ack 111 win 90
-		< . 301:301(0) ack 121 win 90`)
+		< . 301:301(0) ack 121 win 80`)
 }
 
 func TestProxyInTheMiddleBeginsWhereTheReceiverIs(t *testing.T) {
@@ -189,7 +189,7 @@ func TestProxyInTheMiddleBeginsWhereTheReceiverIs(t *testing.T) {
 		> . 101:111(10) ack 1 win 9`), `
 		> . 111:121(10) ack 1 win 9
 		< . 1:1(0) ack 101 win 50
-		< . 1:1(0) ack 101 win 50
+		> . 121:131(10) ack 1 win 9
 		> . 101:111(10) ack 1 win 9
 		< . 1:1(0) ack 111 win 50`)
 }
