@@ -54,26 +54,41 @@ func bySeverity(list []trace.Finding) []trace.Finding {
 }
 
 func (r *report) finding(f trace.Finding) {
-	p := r.a.paint
-	where := []string{}
+	var where []string
 	if f.Subflow != nil {
 		where = append(where, fmt.Sprintf("subflow %d", f.Subflow.ID))
 	}
 	if t := r.frames(f.Frames, f.Count); t != "" {
 		where = append(where, t)
 	}
-	fmt.Fprintf(r.w, "  %s %s  %s\n", p.as(severityColour(f.Severity), fmt.Sprintf("%-5s", f.Severity)), p.as(bold, f.ID), strings.Join(where, ", "))
-	r.paragraph("", sentence(f.Cause)+source(f))
+	r.findingHead(f, where)
+	r.paragraph("", sentence(f.Cause))
 	r.paragraph("-> ", sentence(f.Advice))
 }
+
+// findingHead prints what a finding is, where it was made and what defines it.
+func (r *report) findingHead(f trace.Finding, where []string) {
+	if f.RFC != "" {
+		where = append(where, f.RFC)
+	}
+	if f.Counter != "" {
+		where = append(where, "counter "+f.Counter)
+	}
+	p := r.a.paint
+	text := wrap(f.ID+" "+strings.Join(where, "; "), findingMargin, r.a.width-8)
+	text = strings.Replace(text, f.ID, p.as(bold, f.ID)+" ", 1)
+	fmt.Fprintf(r.w, "  %s %s\n", p.as(severityColour(f.Severity), fmt.Sprintf("%-5s", f.Severity)), text)
+}
+
+// findingMargin is where the text below the head of a finding begins.
+const findingMargin = "        "
 
 // paragraph prints text below the head of a finding.
 func (r *report) paragraph(lead, text string) {
 	if text == "" {
 		return
 	}
-	margin := "        "
-	fmt.Fprintf(r.w, "%s%s\n", margin, wrap(lead+text, margin+strings.Repeat(" ", len(lead)), r.a.width))
+	fmt.Fprintf(r.w, "%s%s\n", findingMargin, wrap(lead+text, findingMargin+strings.Repeat(" ", len(lead)), r.a.width))
 }
 
 // sentence gives a cause or an advice the shape of one.
@@ -88,20 +103,8 @@ func sentence(s string) string {
 	return strings.TrimSuffix(s, ".") + "."
 }
 
-// source names the section of the RFC and the kernel's counter.
-func source(f trace.Finding) string {
-	switch {
-	case f.RFC != "" && f.Counter != "":
-		return " [" + f.RFC + "; counter " + f.Counter + "]"
-	case f.RFC != "":
-		return " [" + f.RFC + "]"
-	}
-	return ""
-}
-
 // grouped prints the findings of many connections, one entry for each id.
 func (r *report) grouped(list []trace.Finding) {
-	p := r.a.paint
 	byID := map[string][]trace.Finding{}
 	var order []trace.Finding
 	for _, f := range bySeverity(list) {
@@ -135,13 +138,11 @@ func (r *report) grouped(list []trace.Finding) {
 				where += ", ..."
 			}
 		}
-		fmt.Fprintf(r.w, "  %s %s  %s\n", p.as(severityColour(f.Severity), fmt.Sprintf("%-5s", f.Severity)), p.as(bold, f.ID), where)
-		first := ""
+		r.findingHead(f, []string{where})
 		if t := r.frames(f.Frames, 0); t != "" && count > 1 {
-			first = "First, " + t + ": "
-			r.paragraph("", first+f.Cause+"."+source(f))
+			r.paragraph("", "First, "+t+": "+f.Cause+".")
 		} else {
-			r.paragraph("", sentence(f.Cause)+source(f))
+			r.paragraph("", sentence(f.Cause))
 		}
 		r.paragraph("-> ", sentence(f.Advice))
 	}

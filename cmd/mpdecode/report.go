@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 
 	"github.com/mptcp-go/mptcp/pcap/trace"
@@ -10,9 +11,6 @@ import (
 
 // screenConns is how many connections are shown in full.
 const screenConns = 5
-
-// lineConns is how many are shown in a line each.
-const lineConns = 40
 
 // report prints an analysis for people.
 type report struct {
@@ -112,30 +110,32 @@ func (r *report) facts(c *trace.Conn) []string {
 
 // subflows prints the table of them.
 func (r *report) subflows(c *trace.Conn) {
-	rows := [][]cell{cells("subflow", "from", "to", "ids", "handshake", "RTT ms", "ACK RTT ms", "A > B", "", "B > A", "", "TCP retr.", "end")}
+	rows := [][]cell{cells("subflow", "", "ids", "handshake", "RTT ms", "ACK RTT ms", "A > B", "", "B > A", "", "TCP retr.", "end")}
 	for _, sf := range c.Subflows {
 		rows = append(rows, r.subflow(c, sf))
-	}
-	if tableWidth("  ", rows) > r.a.width { // long addresses get a line of their own
-		r.stacked(c, rows)
-		return
 	}
 	r.a.paint.table(r.w, "  ", rows)
 }
 
-// stacked prints the endpoints of each subflow above the rest of it.
-func (r *report) stacked(c *trace.Conn, rows [][]cell) {
-	for i, sf := range c.Subflows {
-		rows[i+1][1], rows[i+1][2] = left(""), left("")
-		fmt.Fprintf(r.w, "  subflow %d: %v > %v\n", sf.ID, sf.Src, sf.Dst)
+// ends names the endpoints of a subflow, those of the first one by their letters.
+func ends(c *trace.Conn, sf *trace.Subflow) string {
+	first := c.Subflows[0]
+	name := func(addr netip.AddrPort) string {
+		switch addr {
+		case first.Src:
+			return sideName(first.OpenerSide)
+		case first.Dst:
+			return sideName(first.OpenerSide ^ 1)
+		}
+		return addr.String()
 	}
-	r.a.paint.table(r.w, "  ", rows)
+	return name(sf.Src) + " > " + name(sf.Dst)
 }
 
 func (r *report) subflow(c *trace.Conn, sf *trace.Subflow) []cell {
 	words, colour := handshakeWords(sf)
 	row := []cell{
-		left(fmt.Sprintf("%d %s", sf.ID, kindWord(sf))), left(sf.Src.String()), left(sf.Dst.String()), left(ids(sf)),
+		left(fmt.Sprintf("%d %s", sf.ID, kindWord(sf))), left(ends(c, sf)), left(ids(sf)),
 		left(words).in(colour),
 	}
 	rtt := ""
@@ -145,9 +145,12 @@ func (r *report) subflow(c *trace.Conn, sf *trace.Subflow) []cell {
 	row = append(row, right(rtt), right(ackRTT(sf)))
 	for side := range 2 {
 		d := &sf.Dir[side^sf.OpenerSide]
-		octets, share := group(d.DataNew), fmt.Sprintf("%.0f%%", 100*sf.Share(side^sf.OpenerSide))
+		octets, share := group(d.DataNew), ""
+		if d.DataNew > 0 {
+			share = fmt.Sprintf("%.0f%%", 100*sf.Share(side^sf.OpenerSide))
+		}
 		if c.Dir[side].NewBytes == 0 { // no mapped data
-			octets, share = group(d.Payload), ""
+			octets = group(d.Payload)
 		}
 		row = append(row, right(octets), right(share))
 	}
@@ -241,6 +244,9 @@ func (r *report) directions(c *trace.Conn) {
 func goodput(c *trace.Conn, side int) float64 {
 	d := &c.Dir[side]
 	if d.NewBytes > 0 {
+		if d.LastNew-d.FirstNew < 1e6 {
+			return 0 // one burst tells nothing
+		}
 		return d.Goodput()
 	}
 	from, to := times(c)
@@ -266,45 +272,4 @@ func sums(d *trace.ConnDir) cell {
 		c = c.in(red)
 	}
 	return c
-}
-
-// lines prints a line for each of many connections. Of very many, those with
-// findings.
-func (r *report) lines(conns []*trace.Conn) {
-	rows := [][]cell{cells("conn", "A", "B", "subflows", "A > B", "B > A", "seconds", "verdict")}
-	left40 := lineConns
-	skipped := 0
-	for _, c := range conns {
-		words, worst := verdict(c)
-		if !r.a.opt.all && len(conns) > lineConns && (worst < trace.Warn || left40 == 0) {
-			skipped++
-			continue
-		}
-		left40--
-		first := c.Subflows[0]
-		a, b := first.Src, first.Dst
-		if first.OpenerSide == 1 {
-			a, b = b, a
-		}
-		from, to := times(c)
-		sent := func(side int) string {
-			d := &c.Dir[side]
-			return group(d.NewBytes + d.Unmapped + d.UnmappedAfterInfinite)
-		}
-		words, _, _ = strings.Cut(words, " (")
-		words = strings.TrimPrefix(words, fmt.Sprintf("MPTCP, %s, ", plural(len(c.Subflows), "subflow")))
-		rows = append(rows, []cell{
-			right(fmt.Sprint(c.ID)), left(a.String()), left(b.String()), right(fmt.Sprint(len(c.Subflows))),
-			right(sent(0)), right(sent(1)), right(fmt.Sprintf("%.3f", float64(to-from)/1e9)),
-			left(words).in([...]string{plain, yellow, red}[worst]),
-		})
-	}
-	if len(rows) > 1 {
-		r.a.paint.table(r.w, "", rows)
-	}
-	if skipped > 0 {
-		fmt.Fprintf(r.w, "%s not shown (--all shows every one, --conn N looks at one)\n", plural(skipped, "more connection"))
-	} else if len(rows) > 1 {
-		fmt.Fprintln(r.w, "(--conn N looks at one)")
-	}
 }

@@ -100,12 +100,8 @@ func (a *app) summary(files []string) int {
 	} else {
 		r := a.newReport(t, files)
 		switch {
-		case len(conns) > screenConns && !a.opt.all:
-			r.lines(conns)
-			r.grouped(list)
-			fmt.Fprintln(r.w)
 		case len(conns) > screenConns:
-			r.lines(conns)
+			r.many(conns)
 			r.grouped(list)
 			fmt.Fprintln(r.w)
 		default:
@@ -212,7 +208,6 @@ func (r *report) totals() {
 	add(n.Unsupported, "%s of unknown link types")
 	add(n.Truncated, "%s cut by the snapshot length")
 	add(n.PartialSum, "%s with offloaded TCP checksums")
-	add(n.DroppedState, "evidence dropped for %s connections")
 	fmt.Fprintln(r.w, r.a.paint.as(dim, wrap(strings.Join(list, ", "), "  ", r.a.width)))
 }
 

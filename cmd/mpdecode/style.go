@@ -105,21 +105,6 @@ func (p palette) table(w io.Writer, margin string, rows [][]cell) {
 	}
 }
 
-// tableWidth is how many columns table would take.
-func tableWidth(margin string, rows [][]cell) int {
-	total := len(margin) - 2
-	for i := range rows[0] {
-		width := 0
-		for _, row := range rows[1:] {
-			width = max(width, utf8.RuneCountInString(row[i].text))
-		}
-		if width > 0 {
-			total += 2 + max(width, utf8.RuneCountInString(rows[0][i].text))
-		}
-	}
-	return total
-}
-
 // wrap breaks text into lines of at most width columns, each after the first
 // beginning with margin; what is longer than a line stays whole.
 func wrap(text, margin string, width int) string {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/mptcp-go/mptcp/pcap/trace"
-	"github.com/mptcp-go/mptcp/wire"
 )
 
 // checks counts what was verified of a connection.
@@ -108,6 +107,9 @@ func verdictWords(c *trace.Conn, k *checks, problems map[trace.Severity]int) str
 			if f.ID == "MPD-SYN-REFUSED" {
 				return "refused: the SYN was answered by a RST"
 			}
+		}
+		if c.Subflows[0].Handshake.SYNs == 0 {
+			return "parts of a handshake only"
 		}
 		return "no answer to " + plural(c.Subflows[0].Handshake.SYNs, "SYN")
 	case "half-open":
@@ -266,6 +268,17 @@ func handshakeWords(sf *trace.Subflow) (words, colour string) {
 	return "not verifiable", dim
 }
 
+// resetWords are short for a reason of MP_TCPRST (RFC 8684 section 3.6).
+func resetWords(reason int16) string {
+	short := [...]string{
+		"unspecified", "MPTCP error", "no resources", "prohibited", "too much data", "too slow", "middlebox",
+	}
+	if int(reason) < len(short) {
+		return short[reason]
+	}
+	return fmt.Sprintf("reason %d", reason)
+}
+
 // endWords says how a subflow ended.
 func endWords(sf *trace.Subflow) string {
 	fin := func(dir int) bool { return sf.Dir[dir].FIN != 0 }
@@ -273,10 +286,7 @@ func endWords(sf *trace.Subflow) string {
 	case sf.RST != 0:
 		w := "RST by " + sideName(sf.Side(sf.RSTDir))
 		if sf.RSTReason >= 0 {
-			w += fmt.Sprintf(", reason %d", sf.RSTReason)
-			if name := wire.ResetReason(sf.RSTReason).String(); name != "" {
-				w += " (" + name + ")"
-			}
+			w += ": " + resetWords(sf.RSTReason)
 		}
 		return w
 	case fin(0) && fin(1):
