@@ -95,7 +95,7 @@ func (f *Flow) choose(t int64) (Out, bool) {
 		return Out{Kind: KindSYN, Max: int(f.fastOpenData()), Resend: f.syn.tries > 0}, true
 	}
 	if f.state == SynSent || f.state == SynReceived && !f.fastOpen {
-		return Out{}, false
+		return Out{Kind: KindAck}, f.state == SynReceived && f.ack.due
 	}
 	if f.ack.due && f.ack.pure {
 		return Out{Kind: KindAck}, true
@@ -114,7 +114,7 @@ func (f *Flow) choose(t int64) (Out, bool) {
 	switch {
 	case f.keep.pending:
 		return Out{Kind: KindAskPeer}, true
-	case f.ack.due && f.state.synchronized():
+	case f.ack.due:
 		return Out{Kind: KindAck}, true
 	}
 	return Out{}, false
