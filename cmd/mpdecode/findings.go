@@ -75,7 +75,7 @@ func (r *report) findingHead(f trace.Finding, where []string) {
 		where = append(where, "counter "+f.Counter)
 	}
 	p := r.a.paint
-	text := wrap(f.ID+" "+strings.Join(where, "; "), findingMargin, r.a.width-8)
+	text := wrap(f.ID+" "+strings.Join(where, "; "), findingMargin, r.a.width)
 	text = strings.Replace(text, f.ID, p.as(bold, f.ID)+" ", 1)
 	fmt.Fprintf(r.w, "  %s %s\n", p.as(severityColour(f.Severity), fmt.Sprintf("%-5s", f.Severity)), text)
 }
@@ -88,7 +88,7 @@ func (r *report) paragraph(lead, text string) {
 	if text == "" {
 		return
 	}
-	fmt.Fprintf(r.w, "%s%s\n", findingMargin, wrap(lead+text, findingMargin+strings.Repeat(" ", len(lead)), r.a.width))
+	fmt.Fprintf(r.w, "%s%s%s\n", findingMargin, lead, wrap(text, findingMargin+strings.Repeat(" ", len(lead)), r.a.width))
 }
 
 // sentence gives a cause or an advice the shape of one.
@@ -149,9 +149,16 @@ func (r *report) grouped(list []trace.Finding) {
 }
 
 // failing reports whether findings make the exit code 1.
-func (a *app) failing(list []trace.Finding) bool {
+func (a *app) failing(t *trace.Tracker, list []trace.Finding) bool {
 	if a.opt.neverOn {
 		return false
+	}
+	if a.opt.conn < 0 {
+		for severity, n := range t.Totals.ForgottenFindings {
+			if n > 0 && trace.Severity(severity) >= a.opt.failOn {
+				return true
+			}
+		}
 	}
 	return slices.ContainsFunc(list, func(f trace.Finding) bool { return f.Severity >= a.opt.failOn })
 }

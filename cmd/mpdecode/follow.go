@@ -107,21 +107,23 @@ func (a *app) choose(cmd *command) (target, int) {
 	}
 	t := a.analyse(o.files, trace.Config{})
 	a.damaged = false // the second reading will tell it
-	conns := t.Conns()
+	conns, flows := a.conns(t), t.Subflows()
 	switch n := o.conn; {
-	case n >= len(conns):
+	case n >= 0 && len(conns) == 1:
+		return target{-1, conns[0].Subflows[0].ID, -1}, exitClean
+	case n >= 0 && t.Totals.ForgottenConns > 0: // it may be an old one
+		return target{n, -1, -1}, exitClean
+	case n >= 0:
 		a.complain("there is no connection %d: %s", n, a.haveConns(t))
 		return target{}, exitNoMatch
-	case n >= 0:
-		return target{-1, conns[n].Subflows[0].ID, -1}, exitClean
 	case len(conns) == 1:
 		return target{-1, conns[0].Subflows[0].ID, -1}, exitClean
 	case len(conns) > 1:
 		return target{}, a.usageError(cmd, "there are %d connections: name one with --conn", len(conns))
-	case len(t.Subflows()) == 1:
-		return target{-1, -1, 0}, exitClean
-	case len(t.Subflows()) > 1:
-		return target{}, a.usageError(cmd, "no connection, %d TCP flows: name one with --subflow", len(t.Subflows()))
+	case len(flows) == 1:
+		return target{-1, -1, flows[0].ID}, exitClean
+	case len(flows) > 1:
+		return target{}, a.usageError(cmd, "no connection, %d TCP flows: name one with --subflow", len(flows))
 	}
 	a.complain("no TCP in %s", plural(t.Totals.Packets, "packet"))
 	return target{}, exitNoMatch
@@ -247,8 +249,10 @@ func (f *follower) finish(t *trace.Tracker) (incomplete bool) {
 				f.found = true
 			}
 		}
-		if n := f.target.flow; n >= 0 && n < len(t.Subflows()) && t.Subflows()[n].Conn == nil {
-			f.found = true
+		for _, sf := range t.Subflows() {
+			if sf.ID == f.target.flow && sf.Conn == nil {
+				f.found = true
+			}
 		}
 	}
 	return incomplete

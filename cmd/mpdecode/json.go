@@ -24,7 +24,7 @@ type findingRecord struct {
 	Counter  string   `json:"counter,omitempty"`
 	Cause    string   `json:"cause"`
 	Advice   string   `json:"advice"`
-	Excluded []string `json:"excluded,omitempty"` // by `mpdecode why`
+	Excluded []string `json:"excluded,omitempty"`
 }
 
 // captureRecord is about everything that was read.
@@ -46,7 +46,8 @@ type captureRecord struct {
 	NotIP       int      `json:"not_ip"`
 	Connections int      `json:"connections"`
 	Subflows    int      `json:"subflows"`
-	Complete    bool     `json:"complete"` // every input was read to its end
+	Forgotten   int      `json:"connections_forgotten"` // to keep memory bounded
+	Complete    bool     `json:"complete"`              // every input was read to its end
 }
 
 // put prints one line of JSON.
@@ -63,7 +64,7 @@ func (a *app) put(v any) {
 func (a *app) newFindingRecord(f trace.Finding, files []string) *findingRecord {
 	r := &findingRecord{
 		Schema: schema, Type: "finding", ID: f.ID, Severity: f.Severity.String(), Frames: []int{}, Count: f.Count,
-		RFC: f.RFC, Counter: f.Counter, Cause: f.Cause, Advice: f.Advice,
+		RFC: f.RFC, Counter: f.Counter, Cause: f.Cause, Advice: f.Advice, Excluded: f.Excluded,
 	}
 	if f.Conn != nil {
 		r.Conn = &f.Conn.ID
@@ -112,6 +113,7 @@ func (a *app) captureRecord(t *trace.Tracker, files []string) {
 		Schema: schema, Type: "capture", Files: files, Packets: n.Packets, TCP: n.TCP, MPTCP: n.MPTCP,
 		BadChecksum: n.BadSum, Offloaded: n.PartialSum, Truncated: n.Truncated, Duplicates: n.Duplicates,
 		Tunnelled: n.Tunnelled, Fragments: n.Fragments, NotDecoded: n.Malformed + n.Unsupported, NotTCP: n.NotTCP,
-		NotIP: n.NotIP, Connections: len(t.Conns()), Subflows: len(t.Subflows()), Complete: !a.damaged,
+		NotIP: n.NotIP, Connections: len(t.Conns()), Subflows: len(t.Subflows()), Forgotten: n.ForgottenConns,
+		Complete: !a.damaged,
 	})
 }

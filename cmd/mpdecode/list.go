@@ -114,6 +114,9 @@ func (a *app) live(files []string) bool {
 func (a *app) members(files []string) (ids map[int]bool, ok bool) {
 	t := a.analyse(files, trace.Config{})
 	conns := a.conns(t)
+	if len(conns) == 0 && t.Totals.ForgottenConns > 0 {
+		return nil, true // it may be an old one, which is known while it lasts
+	}
 	if len(conns) == 0 {
 		a.complain("there is no connection %d: %s", a.opt.conn, a.haveConns(t))
 		return nil, false
@@ -304,7 +307,7 @@ func (l *lister) option(w io.Writer, opt wire.Option, version wire.Version) {
 		if i == 0 {
 			lead = "  * "
 		}
-		fmt.Fprintf(w, "       %s%2d  %-24s %-26s %s\n", lead, part.Offset, part.Octets, part.Name, part.Value)
+		fmt.Fprintf(w, "       %s%2d  %-16s  %-24s  %s\n", lead, part.Offset, part.Octets, part.Name, part.Value)
 	}
 }
 
@@ -318,7 +321,7 @@ type part struct {
 
 func (l *lister) parts(opt wire.Option, version wire.Version) (list []part) {
 	for _, p := range wire.Explain(opt, version) {
-		q := part{p.Offset, fmt.Sprintf("% x", opt[p.Offset:p.Offset+p.Len]), p.Name, p.Value}
+		q := part{p.Offset, fmt.Sprintf("%x", []byte(opt[p.Offset:p.Offset+p.Len])), p.Name, p.Value}
 		if !l.a.opt.showKeys && secret(opt, p) {
 			q.Octets, q.Value = fmt.Sprintf("%d octets", p.Len), "hidden"
 		}

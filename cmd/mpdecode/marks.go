@@ -122,6 +122,10 @@ func (m *marker) join(sf *trace.Subflow, s *wire.Segment) {
 }
 
 func (m *marker) conn(c *trace.Conn) {
+	if c.Compacted { // what is found about it now is no news of this segment
+		delete(m.conns, c)
+		return
+	}
 	k := m.conns[c]
 	if k == nil {
 		k = &connCounts{}

@@ -50,6 +50,9 @@ type options struct {
 	relative bool
 	verbose  bool
 
+	// why
+	merge bool
+
 	// follow
 	dir    string
 	output string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/mptcp-go/mptcp/pcap/trace"
@@ -35,10 +36,7 @@ func (a *app) conns(t *trace.Tracker) []*trace.Conn {
 	if a.opt.conn < 0 {
 		return all
 	}
-	if a.opt.conn >= len(all) {
-		return nil
-	}
-	return all[a.opt.conn : a.opt.conn+1]
+	return slices.DeleteFunc(all, func(c *trace.Conn) bool { return c.ID != a.opt.conn })
 }
 
 // full is the answer for a handful of connections.

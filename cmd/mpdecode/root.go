@@ -114,13 +114,13 @@ func (a *app) summary(files []string) int {
 			r.totals()
 		}
 	}
-	return a.judged(conns, list)
+	return a.judged(t, conns, list)
 }
 
 // judged is the exit code for what was found.
-func (a *app) judged(conns []*trace.Conn, list []trace.Finding) int {
+func (a *app) judged(t *trace.Tracker, conns []*trace.Conn, list []trace.Finding) int {
 	switch {
-	case a.failing(list):
+	case a.failing(t, list):
 		return exitFindings
 	case len(conns) == 0 && len(list) == 0:
 		return exitNoMatch
@@ -129,13 +129,13 @@ func (a *app) judged(conns []*trace.Conn, list []trace.Finding) int {
 }
 
 func (a *app) haveConns(t *trace.Tracker) string {
-	switch n := len(t.Conns()); n {
+	switch conns := t.Conns(); len(conns) {
 	case 0:
 		return "the capture has none"
 	case 1:
-		return "the capture has number 0 only"
+		return fmt.Sprintf("the capture has number %d only", conns[0].ID)
 	default:
-		return fmt.Sprintf("the capture has 0 to %d", n-1)
+		return fmt.Sprintf("the capture has %d to %d", conns[0].ID, conns[len(conns)-1].ID)
 	}
 }
 
@@ -208,6 +208,12 @@ func (r *report) totals() {
 	add(n.Unsupported, "%s of unknown link types")
 	add(n.Truncated, "%s cut by the snapshot length")
 	add(n.PartialSum, "%s with offloaded TCP checksums")
+	if k := n.ForgottenConns; k > 0 {
+		list = append(list, fmt.Sprintf("%s not listed to keep memory bounded, with %s and %s", plural(k, "old connection"),
+			plural(n.ForgottenFindings[trace.Error], "error"), plural(n.ForgottenFindings[trace.Warn], "warning")))
+	} else if k := n.ForgottenFlows; k > 0 {
+		list = append(list, plural(k, "old flow")+" not listed to keep memory bounded")
+	}
 	fmt.Fprintln(r.w, r.a.paint.as(dim, wrap(strings.Join(list, ", "), "  ", r.a.width)))
 }
 

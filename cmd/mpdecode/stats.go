@@ -54,7 +54,7 @@ func (a *app) stats(files []string) int {
 	if len(conns) == 0 && len(t.Subflows()) == 0 {
 		return exitNoMatch
 	}
-	if a.failing(a.selected(t)) {
+	if a.failing(t, a.selected(t)) {
 		return exitFindings
 	}
 	return exitClean

@@ -61,7 +61,7 @@ func (a *app) verify(files []string) int {
 		for _, f := range list {
 			a.put(a.newFindingRecord(f, files))
 		}
-		return a.judged(conns, list)
+		return a.judged(t, conns, list)
 	}
 	r := a.newReport(t, files)
 	for _, c := range conns {
@@ -76,7 +76,7 @@ func (a *app) verify(files []string) int {
 	if len(conns) == 0 && len(list) == 0 {
 		fmt.Fprintf(r.w, "nothing to verify: no Multipath TCP in %s\n", plural(t.Totals.Packets, "packet"))
 	}
-	return a.judged(conns, list)
+	return a.judged(t, conns, list)
 }
 
 // oneLiners prints what is wrong, a line each.
