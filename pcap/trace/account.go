@@ -17,6 +17,11 @@ func (t *Tracker) account(sf *Subflow, dir int, pos, n uint64, have []byte, whol
 		fd.DataDup += k
 		pos, have = pos+k, have[min(uint64(len(have)), k):]
 	}
+	if i := fd.tail; d.ledger.follows(i, pos, end, fd.delta, int32(sf.ID), whole) {
+		d.ledger.at[i].hi = end // the usual case: what this subflow sends next
+		t.fresh(sf, dir, pos, n, have, whole)
+		return false
+	}
 	for pos < end {
 		i := d.ledger.find(pos)
 		stop := end
@@ -35,6 +40,7 @@ func (t *Tracker) account(sf *Subflow, dir int, pos, n uint64, have []byte, whol
 			stop = min(end, e.lo)
 		}
 		k := stop - pos
+		fd.tail = d.ledger.add(owned{pos, stop, fd.delta, int32(sf.ID), whole}, d.Acked, t.cfg.Limits.Spans)
 		t.fresh(sf, dir, pos, k, have[:min(uint64(len(have)), k)], whole)
 		have = have[min(uint64(len(have)), k):]
 		pos = stop
@@ -69,7 +75,7 @@ func (t *Tracker) again(c *Conn, side int, sf *Subflow, fd *FlowDir, e *owned, d
 	return reinjected
 }
 
-// fresh accounts for k octets never seen before.
+// fresh accounts for k octets never seen before, which are in the ledger already.
 func (t *Tracker) fresh(sf *Subflow, dir int, pos, k uint64, have []byte, whole bool) {
 	c, fd := sf.Conn, &sf.Dir[dir]
 	side := sf.Side(dir)
@@ -81,7 +87,6 @@ func (t *Tracker) fresh(sf *Subflow, dir int, pos, k uint64, have []byte, whole 
 		d.FirstNew = t.now
 	}
 	d.LastNew = t.now
-	d.ledger.add(owned{pos, end, fd.delta, int32(sf.ID), whole}, d.Acked, t.cfg.Limits.Spans)
 	if whole {
 		t.stored += d.store.put(pos, have, t.cfg.Limits.Store, t.cfg.Limits.Total-t.stored)
 	}

@@ -60,9 +60,8 @@ func (t *Tracker) conformACK(sf *Subflow, dir int, s *wire.Segment, sg *signals)
 	}
 }
 
-// conformMap judges a mapping of data against what was negotiated and against the
-// segment that carries it. off is where the segment's payload begins.
-func (t *Tracker) conformMap(sf *Subflow, dir int, s *wire.Segment, hasSum bool, m *mapping) {
+// conformMap judges a new mapping of data against what was negotiated.
+func (t *Tracker) conformMap(sf *Subflow, s *wire.Segment, hasSum bool) {
 	c := sf.Conn
 	if hasSum != c.Checksum && c.HasFlags[0] && c.HasFlags[1] {
 		if hasSum {
@@ -71,16 +70,8 @@ func (t *Tracker) conformMap(sf *Subflow, dir int, s *wire.Segment, hasSum bool,
 			t.find(sf, sumPresence, t.ref, "carries no checksum", "negotiated")
 		}
 	}
-	if s.PayloadLen == 0 {
-		return
-	}
-	if s.Flags&wire.URG != 0 {
+	if s.PayloadLen > 0 && s.Flags&wire.URG != 0 {
 		t.find(sf, urgentData, t.ref)
-	}
-	fd := &sf.Dir[dir]
-	off := fd.offset(s.Seq)
-	if !fd.guessed && (m.Sub >= off+uint64(s.PayloadLen) || m.End() <= off) {
-		t.find(sf, mapElsewhere, t.ref)
 	}
 }
 

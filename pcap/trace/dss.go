@@ -6,7 +6,8 @@ import (
 )
 
 // dss takes the Data Sequence Signal of a segment of a known connection.
-func (t *Tracker) dss(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
+// off is where its payload begins.
+func (t *Tracker) dss(sf *Subflow, dir int, s *wire.Segment, sg *signals, off uint64) {
 	c := sf.Conn
 	side := sf.Side(dir)
 	d := &c.Dir[side]
@@ -51,7 +52,7 @@ func (t *Tracker) dss(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 		t.infinite(sf, dir, o, pos)
 		return
 	}
-	t.mapped(sf, dir, s, o, pos)
+	t.mapped(sf, dir, s, o, pos, off)
 }
 
 // dataAck takes an acknowledgment of d's data.
@@ -78,7 +79,7 @@ func (t *Tracker) dataAck(d *ConnDir, raw uint64, wide bool) {
 }
 
 // mapped declares a mapping of data, of a DATA_FIN or of both.
-func (t *Tracker) mapped(sf *Subflow, dir int, s *wire.Segment, o *wire.DSS, pos uint64) {
+func (t *Tracker) mapped(sf *Subflow, dir int, s *wire.Segment, o *wire.DSS, pos, off uint64) {
 	c, fd := sf.Conn, &sf.Dir[dir]
 	side := sf.Side(dir)
 	d := &c.Dir[side]
@@ -109,14 +110,22 @@ func (t *Tracker) mapped(sf *Subflow, dir int, s *wire.Segment, o *wire.DSS, pos
 	} else if fd.guessed {
 		fd.refineSSN(s.Seq, o.SSN)
 	}
+	sub := fd.ssnOff(o.SSN)
+	if !fd.guessed && s.PayloadLen > 0 && (sub >= off+uint64(s.PayloadLen) || sub+n <= off) {
+		t.find(sf, mapElsewhere, t.ref)
+	}
+	if last := fd.maps.last(); last != nil && last.Sub == sub && last.Data == pos && last.Len == n {
+		d.RepeatedMappings++ // TSO repeats the option on each segment it cuts
+		return
+	}
 	m := mapping{
-		Mapping: dataseq.Mapping{Sub: fd.ssnOff(o.SSN), Data: pos, Len: n, Fin: fin, Sum: o.Sum, HasSum: o.HasSum},
+		Mapping: dataseq.Mapping{Sub: sub, Data: pos, Len: n, Fin: fin, Sum: o.Sum, HasSum: o.HasSum},
 		ref:     t.ref,
 	}
 	if fd.infinite && m.Sub >= fd.infiniteOff {
 		t.find(sf, afterFallback, t.ref, sideName(side))
 	}
-	t.conformMap(sf, dir, s, o.HasSum, &m)
+	t.conformMap(sf, s, o.HasSum)
 	t.declare(sf, dir, m, d.DSN(pos), o.SSN)
 }
 
@@ -125,10 +134,6 @@ func (t *Tracker) declare(sf *Subflow, dir int, m mapping, dsn uint64, ssn uint3
 	c, fd := sf.Conn, &sf.Dir[dir]
 	side := sf.Side(dir)
 	d := &c.Dir[side]
-	if n := len(fd.maps.at); n > fd.maps.head && same(&fd.maps.at[n-1], &m) {
-		d.RepeatedMappings++ // TSO repeats the option on each segment it cuts
-		return
-	}
 	if m.HasSum {
 		// The checksum covers the numbers on the wire; those of m are the tracker's.
 		w := m.Mapping

@@ -38,6 +38,18 @@ func newDups() *dups {
 	return &dups{seed: maphash.MakeSeed(), now: map[uint64]copies{}}
 }
 
+// duplicate reports whether another file or interface showed this packet already.
+func (t *Tracker) duplicate(file int, f *pcap.Frame, ip []byte) bool {
+	at, several := place(file, f)
+	if !several && t.dups == nil {
+		return false
+	}
+	if t.dups == nil {
+		t.dups = newDups()
+	}
+	return t.dups.seen(at, ip, f.Nanos)
+}
+
 // place names where a packet was captured: the file, and what of it tells
 // interfaces apart.
 func place(file int, f *pcap.Frame) (id uint32, several bool) {

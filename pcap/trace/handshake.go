@@ -68,7 +68,7 @@ func (t *Tracker) fastOpen(sf *Subflow) {
 }
 
 // thirdACK takes the opener's first ACK after the SYN/ACK.
-func (t *Tracker) thirdACK(sf *Subflow, s *wire.Segment, sg *signals) {
+func (t *Tracker) thirdACK(sf *Subflow, s *wire.Segment) {
 	h := &sf.Handshake
 	if h.SYNACK == 0 || s.Flags&wire.RST != 0 {
 		return

@@ -21,7 +21,6 @@ func makeGivenKey(k wire.Key) givenKey {
 // inferDSS handles a DSS on a flow of which no handshake was seen: its connection
 // is found by the neighbourhood of its data sequence numbers, or begun.
 func (t *Tracker) inferDSS(sf *Subflow, dir int, s *wire.Segment, sg *signals, off uint64) {
-	_ = off
 	if c, side := t.neighbour(sf, dir, &sg.dss); c != nil {
 		t.attach(c, sf, side^dir)
 		c.reopened()
@@ -33,9 +32,9 @@ func (t *Tracker) inferDSS(sf *Subflow, dir int, s *wire.Segment, sg *signals, o
 		c.Version = wire.V1
 		t.useKeys(c, dir, &sg.dss)
 	}
-	t.dss(sf, dir, s, sg)
+	t.dss(sf, dir, s, sg, off)
 	if s.PayloadLen > 0 {
-		t.payload(sf, dir, s, sf.Dir[dir].offset(s.Seq))
+		t.payload(sf, dir, s, off)
 	}
 }
 

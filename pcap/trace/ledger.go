@@ -34,13 +34,13 @@ func (l *ledger) find(pos uint64) int {
 }
 
 // add inserts a range that overlaps nothing. At most limit entries are kept, fewer
-// of what lies below acked.
-func (l *ledger) add(e owned, acked uint64, limit int) {
+// of what lies below acked. It returns the index of the entry that holds e.
+func (l *ledger) add(e owned, acked uint64, limit int) int {
 	n := len(l.at)
 	if n > l.head {
 		if last := &l.at[n-1]; last.hi == e.lo && last.sub == e.sub && last.delta == e.delta && last.whole == e.whole {
 			last.hi = e.hi
-			return
+			return n - 1
 		}
 	}
 	i := n
@@ -49,12 +49,12 @@ func (l *ledger) add(e owned, acked uint64, limit int) {
 		if i > l.head {
 			if p := &l.at[i-1]; p.hi == e.lo && p.sub == e.sub && p.delta == e.delta && p.whole == e.whole {
 				p.hi = e.hi
-				return
+				return i - 1
 			}
 		}
 		if q := &l.at[i]; q.lo == e.hi && q.sub == e.sub && q.delta == e.delta && q.whole == e.whole {
 			q.lo = e.lo
-			return
+			return i
 		}
 	}
 	const ackedMax, step = 2048, 512
@@ -66,7 +66,7 @@ func (l *ledger) add(e owned, acked uint64, limit int) {
 		l.floor = l.at[cut-1].hi
 		l.head = cut
 		if i < cut {
-			return
+			return -1
 		}
 	}
 	if l.head > 64 && l.head > len(l.at)/2 {
@@ -77,6 +77,18 @@ func (l *ledger) add(e owned, acked uint64, limit int) {
 	l.at = append(l.at, owned{})
 	copy(l.at[i+1:], l.at[i:])
 	l.at[i] = e
+	return i
+}
+
+// follows reports whether a range of that owner continues entry i and overlaps
+// nothing behind it.
+func (l *ledger) follows(i int, lo, hi, delta uint64, sub int32, whole bool) bool {
+	if i < l.head || i >= len(l.at) {
+		return false
+	}
+	e := &l.at[i]
+	return e.hi == lo && e.sub == sub && e.delta == delta && e.whole == whole &&
+		(i+1 == len(l.at) || l.at[i+1].lo >= hi)
 }
 
 // contiguous returns the first position at or above from that was not seen.

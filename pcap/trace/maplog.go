@@ -82,6 +82,14 @@ func same(a, b *mapping) bool {
 	return a.Sub == b.Sub && a.Data == b.Data && a.Len == b.Len
 }
 
+// last is the mapping that begins last; nil if there is none.
+func (l *mapLog) last() *mapping {
+	if n := len(l.at); n > l.head {
+		return &l.at[n-1]
+	}
+	return nil
+}
+
 // find returns the mapping that covers the octet at off: of several, the one that
 // begins last.
 func (l *mapLog) find(off uint64) *mapping {

@@ -6,14 +6,11 @@ import (
 
 // signals are the options of one segment that matter here, decoded once.
 type signals struct {
-	mptcp   bool
-	other   bool // an MPTCP option besides the DSS
-	hasDSS  bool
-	hasMap  bool
-	nDSS    int
-	dss     wire.DSS
-	capable wire.Option
-	rst     wire.Option
+	mptcp  bool
+	other  bool // an MPTCP option besides the DSS
+	hasDSS bool
+	dss    wire.DSS
+	rst    wire.Option
 }
 
 // segment takes one TCP segment of a flow.
@@ -30,20 +27,21 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 		return
 	}
 
-	var sg signals
+	sg := &t.sg
+	sg.mptcp, sg.other, sg.hasDSS, sg.rst = false, false, false, nil
 	if s.Flags&wire.SYN != 0 {
 		t.syn(sf, dir, s)
 	} else if !d.started {
 		d.start(s.Seq)
 	}
 	if len(s.Options) > 0 {
-		t.options(sf, dir, s, &sg)
+		t.options(sf, dir, s, sg)
 	}
 	if s.Flags&(wire.SYN|wire.ACK) == wire.SYN && sf.Handshake.SYNCapable && !sg.mptcp && sf.SynPlain == 0 {
 		sf.SynPlain = t.ref
 	}
 	if s.Flags&wire.SYN == 0 && dir == 0 && sf.Handshake.ACK == 0 && s.Flags.Has(wire.ACK) {
-		t.thirdACK(sf, s, &sg)
+		t.thirdACK(sf, s)
 	}
 	off := d.offset(s.Seq)
 	n := uint64(s.PayloadLen)
@@ -54,13 +52,13 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 
 	if c := sf.Conn; c != nil && !c.Compacted {
 		if sg.hasDSS {
-			t.dss(sf, dir, s, &sg)
+			t.dss(sf, dir, s, sg, off)
 		}
 		if n > 0 && s.Flags&wire.RST == 0 {
 			t.conformJoin(sf, dir)
 			t.payload(sf, dir, s, off)
 		}
-		t.conformACK(sf, dir, s, &sg)
+		t.conformACK(sf, dir, s, sg)
 		if !sg.mptcp {
 			sf.unsignalled(dir, t.ref, s, fresh)
 		} else {
@@ -70,10 +68,10 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	} else if n > 0 && t.cfg.OnData != nil && sf.Kind == Plain && fresh {
 		t.plainData(sf, dir, s, off)
 	} else if sg.hasDSS && sf.Kind == Plain && s.Flags&wire.SYN == 0 {
-		t.inferDSS(sf, dir, s, &sg, off)
+		t.inferDSS(sf, dir, s, sg, off)
 	}
 	if s.Flags&wire.RST != 0 {
-		t.reset(sf, dir, &sg)
+		t.reset(sf, dir, sg)
 	}
 	if s.Flags&wire.FIN != 0 && d.FIN == 0 {
 		d.FIN, d.FINOff = t.ref, off+n
@@ -91,7 +89,9 @@ func (t *Tracker) options(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 	for {
 		opt, next, ok := rest.Next()
 		if !ok {
-			t.overrun(sf, dir, rest, sg)
+			if len(rest) > 0 && rest[0] != wire.KindEOL {
+				t.overrun(sf, dir, rest, sg)
+			}
 			break
 		}
 		rest = next
@@ -114,7 +114,6 @@ func (t *Tracker) options(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 					t.conformBits(sf, s, opt)
 				}
 				sg.hasDSS = true
-				sg.hasMap = sg.dss.Flags&wire.DSSMap != 0
 				continue
 			}
 			sg.other = true

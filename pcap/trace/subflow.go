@@ -147,6 +147,7 @@ type flowState struct {
 	infinite    bool
 	infiniteOff uint64
 	sig         signalling
+	tail        int // entry of the connection's ledger that was extended last
 }
 
 type span struct{ lo, hi uint64 }

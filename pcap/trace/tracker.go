@@ -122,6 +122,7 @@ type Tracker struct {
 	general      []Finding
 
 	seg wire.Segment
+	sg  signals
 	cut bool // the packet at hand is not whole
 	now int64
 	ref Ref
@@ -172,14 +173,9 @@ func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 		}
 		return Hit{}
 	}
-	if at, several := place(file, f); several || t.dups != nil {
-		if t.dups == nil {
-			t.dups = newDups()
-		}
-		if t.dups.seen(at, ip, f.Nanos) {
-			t.Totals.Duplicates++
-			return Hit{}
-		}
+	if (f.Link != pcap.LinkEthernet || f.Iface|file != 0 || t.dups != nil) && t.duplicate(file, f, ip) {
+		t.Totals.Duplicates++
+		return Hit{}
 	}
 	t.now, t.ref = f.Nanos, MakeRef(file, f.Number)
 	if t.Totals.First == 0 {
