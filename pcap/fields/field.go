@@ -93,11 +93,8 @@ func Names() []string {
 // Field returns the description of id.
 func (id ID) Field() Field { return table[id] }
 
-// layer is the part of the name before the first dot: the protocol.
-func (id ID) layer() string {
-	layer, _, _ := strings.Cut(table[id].Name, ".")
-	return layer
-}
+// layerOf is the part of a field's name before the first dot: its protocol.
+var layerOf [numFields]string
 
 var byName = make(map[string]ID, numFields)
 
@@ -105,5 +102,6 @@ func init() {
 	for i := range table {
 		table[i].ID = ID(i)
 		byName[table[i].Name] = ID(i)
+		layerOf[i], _, _ = strings.Cut(table[i].Name, ".")
 	}
 }

@@ -19,6 +19,7 @@ const (
 	ethType
 	vlanLayer
 	vlanID
+	arpLayer
 
 	ipLayer
 	ipVersion
@@ -54,6 +55,8 @@ const (
 	udpSrcPort
 	udpDstPort
 	udpPort
+	icmpLayer
+	icmpv6Layer
 
 	tcpLayer
 	tcpSrcPort

@@ -8,11 +8,13 @@ import (
 
 const (
 	protoHopByHop = 0
+	protoICMP     = 1
 	protoTCP      = 6
 	protoUDP      = 17
 	protoRouting  = 43
 	protoFragment = 44
 	protoAH       = 51
+	protoICMPv6   = 58
 	protoDestOpts = 60
 	protoMobility = 135
 	protoHIP      = 139
@@ -57,6 +59,12 @@ func (x *Extractor) network(b []byte, wireLen int) {
 			return
 		case protoUDP:
 			r.udp(segment)
+		case protoICMP:
+			r.protocol("icmp")
+			r.addOctets(icmpLayer, segment)
+		case protoICMPv6:
+			r.protocol("icmpv6")
+			r.addOctets(icmpv6Layer, segment)
 		}
 		inner, kind := pcap.Tunnel(b)
 		if kind == pcap.NoTunnel {

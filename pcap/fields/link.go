@@ -4,6 +4,7 @@ import "github.com/mptcp-go/mptcp/pcap"
 
 const (
 	etherIPv4 = 0x0800
+	etherARP  = 0x0806
 	etherIPv6 = 0x86dd
 )
 
@@ -20,6 +21,9 @@ func (x *Extractor) link(f *pcap.Frame) {
 		x.network4(nil, 0) // announced, but nothing of it was captured
 	case miss == pcap.CutShort && info.EtherType == etherIPv6:
 		x.network6(nil, 0)
+	case info.EtherType == etherARP:
+		r.protocol("arp")
+		r.addOctets(arpLayer, nil)
 	}
 }
 

@@ -50,7 +50,27 @@ func (v *value) append(b []byte) []byte {
 	case Bytes:
 		return hex.AppendEncode(b, v.octets)
 	}
-	return append(b, v.octets...)
+	return appendText(b, v.octets)
+}
+
+// appendText keeps a cell on its line: control characters are printed as escapes.
+func appendText(b, text []byte) []byte {
+	for _, c := range text {
+		switch {
+		case c >= ' ' && c != 0x7f:
+			b = append(b, c)
+		case c == '\t':
+			b = append(b, `\t`...)
+		case c == '\n':
+			b = append(b, `\n`...)
+		case c == '\r':
+			b = append(b, `\r`...)
+		default:
+			b = append(b, '\\', 'x')
+			b = hex.AppendEncode(b, []byte{c})
+		}
+	}
+	return b
 }
 
 func appendHex(b []byte, n uint64, digits int) []byte {
