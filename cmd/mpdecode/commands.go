@@ -60,7 +60,8 @@ func (c *command) help(w io.Writer, f *pflag.FlagSet) {
 			fmt.Fprintf(w, "  %-8s %s\n", sub.name, sub.short)
 		}
 	}
-	fmt.Fprintf(w, "\nFlags:\n%s", f.FlagUsagesWrapped(100))
+	fmt.Fprint(w, "\nFlags:\n")
+	flagTable(w, f)
 	if c.takesFiles {
 		fmt.Fprint(w, exitCodesHelp)
 	}
@@ -70,6 +71,28 @@ const exitCodesHelp = `
 Exit codes: 0 clean, 1 findings, 2 usage, 3 an input is unreadable or cut short
 (what could be read is printed), 4 nothing matched.
 `
+
+// flagTable lists the flags: pflag's own list has more punctuation than text.
+func flagTable(w io.Writer, f *pflag.FlagSet) {
+	const column = 27
+	f.VisitAll(func(flag *pflag.Flag) {
+		if flag.Hidden {
+			return
+		}
+		name := "      --" + flag.Name
+		if flag.Shorthand != "" {
+			name = "  -" + flag.Shorthand + ", --" + flag.Name
+		}
+		value, usage := pflag.UnquoteUsage(flag)
+		if flag.Value.Type() != "bool" {
+			name += " " + value
+		}
+		if flag.Value.Type() == "string" && flag.DefValue != "" {
+			usage += " (" + flag.DefValue + " by default)"
+		}
+		fmt.Fprintf(w, "%-*s %s\n", column-1, name, wrap(usage, strings.Repeat(" ", column), 96))
+	})
+}
 
 func indent(text string) string {
 	var b strings.Builder

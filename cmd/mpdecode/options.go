@@ -63,11 +63,11 @@ type options struct {
 func (o *options) common(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.read, "read", "r", nil, "read `FILE`, as if it were an argument; - is the standard input")
 	f.IntVarP(&o.count, "count", "c", 0, "read the first `N` packets only")
-	f.StringArrayVar(&o.keyText, "key", nil, "`HEX[,HEX]` or @FILE: keys that the capture does not show; repeatable")
+	f.StringArrayVar(&o.keyText, "key", nil, "use keys that the capture does not show: `KEYS` is HEX[,HEX] or @FILE with one in a line; repeatable")
 	f.BoolVar(&o.json, "json", false, "print JSON Lines")
 	f.BoolVar(&o.showKeys, "show-keys", false, "print keys: whoever has them can join the connection")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing; the exit code tells")
-	f.StringVar(&o.color, "color", "auto", "`WHEN` to use colour: auto, always, never")
+	f.StringVar(&o.color, "color", "auto", "use colour: `WHEN` is auto, always or never")
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "accepted for tshark's sake: names are never resolved")
 	f.BoolVar(&o.version, "version", false, "print the version and exit")
 	f.Lookup("numeric").Hidden = true
@@ -75,12 +75,12 @@ func (o *options) common(f *pflag.FlagSet) {
 
 // judging registers what commands have that report findings.
 func (o *options) judging(f *pflag.FlagSet) {
-	f.StringVar(&o.failText, "fail-on", "error", "exit with 1 on findings of this `SEVERITY` or above: info, warn, error, never")
+	f.StringVar(&o.failText, "fail-on", "error", "exit with 1 on findings of `SEVERITY` or above: info, warn, error, never")
 }
 
 // several registers what commands have that take files apart.
 func (o *options) several(f *pflag.FlagSet) {
-	f.BoolVar(&o.each, "each", false, "treat each FILE apart; without it they are merged by time, duplicates dropped")
+	f.BoolVar(&o.each, "each", false, "treat files apart; without it they are merged by time and duplicates dropped")
 }
 
 // one registers the choice of one connection.

@@ -185,11 +185,13 @@ func ids(sf *trace.Subflow) string {
 		return fmt.Sprint(j.ID[i])
 	}
 	text := one(0) + "/" + one(1)
-	switch {
-	case j.Backup[0] == 1 && j.Backup[1] == 1:
+	switch opener, responder := j.Backup[0] == 1, j.Backup[1] == 1; {
+	case opener && responder:
 		text += " backup"
-	case j.Backup[0] == 1 || j.Backup[1] == 1:
-		text += " backup by " + sideName(sf.Side(j.Backup[1]&^(j.Backup[0]&1)&1))
+	case opener:
+		text += " backup by " + sideName(sf.Side(0))
+	case responder:
+		text += " backup by " + sideName(sf.Side(1))
 	}
 	return text
 }

@@ -36,7 +36,7 @@ does.`,
 			f.StringVarP(&o.filter, "filter", "Y", "", "select packets by a display `FILTER`")
 			f.StringVarP(&o.format, "format", "T", "", "print packets as `FORMAT`: fields, json, text")
 			f.StringArrayVarP(&o.names, "field", "e", nil, "print field `NAME` (mpdecode fields lists them); repeatable")
-			f.StringArrayVarP(&o.separator, "option", "E", nil, "`NAME=VALUE` for -T fields: header, separator, occurrence, aggregator, quote")
+			f.StringArrayVarP(&o.separator, "option", "E", nil, "set `NAME=VALUE` for -T fields: header=y, separator=/t, occurrence=f|l|a, aggregator=, or quote=d|s|n")
 			o.common(f)
 		},
 		run: (*app).runRoot,
@@ -93,6 +93,9 @@ func (a *app) summary(files []string) int {
 		a.complain("there is no connection %d: %s", a.opt.conn, a.haveConns(t))
 		return exitNoMatch
 	}
+	if t.Totals.Packets == 0 && a.damaged {
+		return exitUnreadable // that was said
+	}
 	list := a.selected(t)
 	if a.opt.json {
 		a.records(t, files, conns)
@@ -141,14 +144,16 @@ func (a *app) haveConns(t *trace.Tracker) string {
 
 // loose prints what belongs to no connection.
 func (r *report) loose() {
-	plainFlows, joins := 0, 0
+	plainFlows, strays, joins := 0, 0, 0
 	for _, sf := range r.t.Subflows() {
-		if sf.Conn == nil {
-			if sf.Kind == trace.Join {
-				joins++
-			} else {
-				plainFlows++
-			}
+		switch {
+		case sf.Conn != nil:
+		case sf.Kind == trace.Join:
+			joins++
+		case sf.MPTCPPackets > 0:
+			strays++
+		default:
+			plainFlows++
 		}
 	}
 	if n := len(r.t.Conns()); n == 0 {
@@ -157,6 +162,9 @@ func (r *report) loose() {
 	if plainFlows > 0 {
 		fmt.Fprintf(r.w, "%s without Multipath TCP", plural(plainFlows, "TCP flow"))
 		r.plainFlows()
+	}
+	if strays > 0 {
+		fmt.Fprintf(r.w, "%s with MPTCP options that tell no connection\n", plural(strays, "TCP flow"))
 	}
 	list := looseFindings(r.t)
 	if joins > 0 {
@@ -167,7 +175,7 @@ func (r *report) loose() {
 	} else {
 		r.findings(list)
 	}
-	if plainFlows+joins+len(list) > 0 {
+	if plainFlows+strays+joins+len(list) > 0 {
 		fmt.Fprintln(r.w)
 	}
 }
@@ -176,7 +184,7 @@ func (r *report) loose() {
 func (r *report) plainFlows() {
 	shown := 0
 	for _, sf := range r.t.Subflows() {
-		if sf.Conn != nil || sf.Kind == trace.Join {
+		if sf.Conn != nil || sf.Kind == trace.Join || sf.MPTCPPackets > 0 {
 			continue
 		}
 		if shown == 3 {

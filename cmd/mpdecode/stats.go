@@ -40,6 +40,9 @@ func (a *app) stats(files []string) int {
 		a.complain("there is no connection %d: %s", a.opt.conn, a.haveConns(t))
 		return exitNoMatch
 	}
+	if t.Totals.Packets == 0 && a.damaged {
+		return exitUnreadable
+	}
 	if a.opt.json {
 		a.records(t, files, conns)
 	} else {

@@ -9,11 +9,11 @@ import (
 
 // checks counts what was verified of a connection.
 type checks struct {
-	keys                         bool // both are known
-	tokens, hmacs, sums, addrs   int  // right
-	wrong                        int
-	sumsOpen                     int // mappings that are not whole in the capture
-	joins, joinsDone, joinsOther int
+	keys                       bool // both are known
+	tokens, hmacs, sums, addrs int  // right
+	wrong                      int
+	sumsOpen                   int // mappings that are not whole in the capture
+	joins, joinsDone           int
 }
 
 func check(c *trace.Conn) checks {
@@ -191,7 +191,7 @@ func closing(c *trace.Conn) string {
 	a, b := &c.Dir[0], &c.Dir[1]
 	switch {
 	case a.FinAcked != 0 && b.FinAcked != 0:
-		return "closed by DATA_FIN both ways"
+		return "closed by DATA_FINs"
 	case a.HasFin && b.HasFin:
 		return "DATA_FIN both ways, not both acknowledged"
 	case open > 0:

@@ -53,6 +53,9 @@ func (a *app) verify(files []string) int {
 		a.complain("there is no connection %d: %s", a.opt.conn, a.haveConns(t))
 		return exitNoMatch
 	}
+	if t.Totals.Packets == 0 && a.damaged {
+		return exitUnreadable
+	}
 	list := a.selected(t)
 	if a.opt.json {
 		for _, c := range conns {
@@ -89,7 +92,8 @@ func (r *report) oneLiners(list []trace.Finding) {
 		if t := r.frames(f.Frames, f.Count); t != "" {
 			where = " (" + t + ")"
 		}
-		fmt.Fprintf(r.w, "  %s %s: %s%s\n", r.a.paint.as(severityColour(f.Severity), fmt.Sprintf("%-5s", f.Severity)), f.ID, f.Cause, where)
+		text := wrap(f.ID+": "+f.Cause+where, findingMargin, r.a.width)
+		fmt.Fprintf(r.w, "  %s %s\n", r.a.paint.as(severityColour(f.Severity), fmt.Sprintf("%-5s", f.Severity)), text)
 	}
 }
 

@@ -78,6 +78,9 @@ func (a *app) why(files []string) int {
 		a.complain("there is no connection %d: %s", a.opt.conn, a.haveConns(t))
 		return exitNoMatch
 	}
+	if t.Totals.Packets == 0 && a.damaged {
+		return exitUnreadable
+	}
 	list := onlyCauses(a.selected(t))
 	if a.opt.json {
 		for _, f := range list {
