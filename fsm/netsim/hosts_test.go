@@ -21,6 +21,7 @@ type blaster struct {
 	next     time.Time
 	seq      uint32
 	segSize  uint16
+	summed   bool // the payload's sum comes with the segment
 	flags    wire.Flags
 	payload  []byte
 	options  wire.Options
@@ -48,6 +49,12 @@ func (b *blaster) PollSegment(now time.Time, seg *wire.Segment) bool {
 	b.next = b.next.Add(b.every)
 	*seg = wire.Segment{Src: b.src, Dst: b.dst, Seq: b.seq, Ack: 1, Flags: b.flags, Window: 1000,
 		Options: append(seg.Options[:0], b.options...), Payload: b.payload[:b.size], SegSize: b.segSize}
+	if b.summed {
+		var s wire.Segment
+		pkt, _ := wire.Append(nil, seg)
+		_ = wire.Parse(&s, pkt)
+		seg.Sum, seg.PayloadSum = wire.SumGood, s.PayloadSum
+	}
 	b.seq += uint32(b.size)
 	return true
 }

@@ -159,6 +159,10 @@ func TestSegmentationCopiesOptions(t *testing.T) { // P-3.3.4-01
 	p, err := wire.ParseText(". <dss dack4=1 dsn8=1 ssn=1 dll=2500, nop, nop>")
 	require.NoError(t, err)
 	b.options = p.Options
+	b.summed = true // the sum of the whole is not that of the pieces
+	for i := range b.payload {
+		b.payload[i] = byte(i * 7)
+	}
 	s := &sink{}
 	w, _ := pair(1, b, s)
 	require.NoError(t, w.RunIdle(0))
@@ -229,6 +233,30 @@ func TestInsertAndRemoveWhileRunning(t *testing.T) {
 	require.Len(t, s.seqs, 10)
 	require.Equal(t, 4, taps, "those that reached the far end between 35 and 75 ms")
 	require.Len(t, p.Elements(), 1)
+}
+
+// oneShot takes itself away at its first packet.
+type oneShot struct {
+	path **Path
+	n    int
+}
+
+func (o *oneShot) Handle(at *Slot, dir Dir, p *Packet) {
+	o.n++
+	(*o.path).Remove(1)
+	at.Send(dir, p)
+}
+func (o *oneShot) String() string { return "oneshot" }
+
+func TestWhatIsUnderWayToARemovedElementPassesItBy(t *testing.T) {
+	n := 0
+	var path *Path
+	o := &oneShot{path: &path}
+	l := NewLine(1, func(Dir, []byte) { n++ }, mustLink(t, "link dup=1"), o)
+	path = l.Path()
+	require.NoError(t, l.Input(0, Forward, make([]byte, 40)))
+	require.Equal(t, 2, n, "the packet and its twin")
+	require.Equal(t, 1, o.n)
 }
 
 func TestSentTwicePanics(t *testing.T) {

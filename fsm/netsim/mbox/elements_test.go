@@ -28,6 +28,16 @@ func TestElements(t *testing.T) {
 			< S. 300:300(0) ack 101 win 65535 <mss 1460, sackOK, TS val 9 ecr 1, nop, wscale 7, mp_capable v1 H key=0102030405060708>
 			> . 101:101(0) ack 301 win 512 <nop, nop, TS val 2 ecr 9, mp_capable v1 H key=0102030405060708+1112131415161718>
 			> P. 101:111(10) ack 301 win 512`},
+		{"in the middle the handshake is past", "strip dss after=3whs", `
+			> . 1:2(1) ack 1 win 9 <dss dack4=1>
+			> . 2:3(1) ack 1 win 9 <dss dack4=1>`, `
+			> . 1:2(1) ack 1 win 9 <dss dack4=1>
+			> . 2:3(1) ack 1 win 9 <nop, nop, nop, nop, nop, nop, nop, nop>`},
+		{"the same ends may begin anew", "strip mp_capable after=3whs", handshake + `
+			> S 100:100(0) win 9 <mp_capable v1 H>
+			> S 999:999(0) win 9 <mp_capable v1 H>`, handshake + `
+			> S 100:100(0) win 9 <nop, nop, nop, nop>
+			> S 999:999(0) win 9 <mp_capable v1 H>`},
 		{"what a proxy does not know", "strip unknown", "> S 1:1(0) win 9 <mss 1460, opt77 raw=4d04abcd, FO 01020304, nop, nop>",
 			"> S 1:1(0) win 9 <mss 1460, nop, nop, nop, nop, nop, nop, nop, nop, nop, nop, nop, nop>"},
 
@@ -70,6 +80,7 @@ func TestElements(t *testing.T) {
 			< . 1:1(0) ack 5 win 9
 			> . 31:51(20) ack 1 win 9
 			> F. 51:51(0) ack 1 win 9`},
+		{"a FIN waits for nothing", "coalesce 3", "> . 1:11(10) ack 1 win 9\n> F. 11:21(10) ack 1 win 9", "> F. 1:21(20) ack 1 win 9"},
 		{"nor beyond a size, nor for ever", "coalesce 9 max=15 wait=3ms", `
 			> . 1:11(10) ack 1 win 9
 			> . 11:21(10) ack 1 win 9

@@ -154,6 +154,25 @@ func TestProxyAcknowledgesAndHolds(t *testing.T) {
 	want(t, b.run("> . 101:111(10) ack 303 win 1000"), "< . 303:303(0) ack 121 win 20")
 }
 
+func TestProxyHoldsBothDirections(t *testing.T) {
+	b := newBench(t, "proxy buffer=1000")
+	b.run(beginning + "> . 101:101(0) ack 301 win 15")
+	// The client has no room for the second segment, so the proxy holds it, and the
+	// sequence number it uses in the server's name is what the client has.
+	want(t, b.run(`
+		< . 301:311(10) ack 101 win 1000
+		< . 311:321(10) ack 101 win 1000
+		> . 101:111(10) ack 301 win 15`), `
+		< . 301:311(10) ack 101 win 1000
+		> . 101:101(0) ack 311 win 990
+		> . 101:101(0) ack 321 win 980
+		> . 101:111(10) ack 321 win 980
+		< . 301:301(0) ack 111 win 990`)
+	want(t, b.run("> . 111:111(0) ack 311 win 15"), `
+		> . 111:111(0) ack 321 win 980
+		< . 311:321(10) ack 101 win 1000`)
+}
+
 func TestProxyGivesUp(t *testing.T) {
 	b := newBench(t, "proxy dir=c2s")
 	b.run(handshake + data1)
