@@ -17,6 +17,8 @@ type ledger struct {
 	at    []owned
 	head  int
 	floor uint64 // what lies below was forgotten
+	// Of what was forgotten, [first, sound) was seen whole and without a gap.
+	first, sound uint64
 }
 
 // find returns the index of the entry that contains pos or, if none does, of the
@@ -62,9 +64,8 @@ func (l *ledger) add(e owned, acked uint64, limit int) int {
 		limit = 4 * step
 	}
 	if n-l.head >= limit { // forget the oldest quarter
-		cut := l.head + limit/4
-		l.floor = l.at[cut-1].hi
-		l.head = cut
+		cut := l.head + max(limit/4, 1)
+		l.forget(cut)
 		if i < cut {
 			return -1
 		}
@@ -78,6 +79,20 @@ func (l *ledger) add(e owned, acked uint64, limit int) int {
 	copy(l.at[i+1:], l.at[i:])
 	l.at[i] = e
 	return i
+}
+
+// forget drops the entries before index cut.
+func (l *ledger) forget(cut int) {
+	if l.floor == 0 {
+		l.first = l.at[l.head].lo
+		l.sound = l.first
+	}
+	for _, e := range l.at[l.head:cut] {
+		if e.whole && e.lo == l.sound {
+			l.sound = e.hi
+		}
+	}
+	l.floor, l.head = l.at[cut-1].hi, cut
 }
 
 // follows reports whether a range of that owner continues entry i and overlaps
@@ -104,7 +119,12 @@ func (l *ledger) contiguous(from uint64) uint64 {
 
 // prefix is contiguous over segments captured whole only.
 func (l *ledger) prefix(from uint64) uint64 {
-	from = max(from, l.floor)
+	if from < l.floor {
+		if from < l.first {
+			return from
+		}
+		from = max(from, l.sound)
+	}
 	for i := l.find(from); i < len(l.at) && l.at[i].lo <= from && l.at[i].whole; i++ {
 		from = l.at[i].hi
 	}
