@@ -49,17 +49,16 @@ type Attacher interface {
 
 // Slot is an element's place on a path and what it may do there.
 type Slot struct {
-	w          *World
-	path       *Path
-	el         Element
-	end        *Node // at the two ends of the path, where el is nil
-	left       *Slot
-	right      *Slot
-	removed    bool
-	seed       uint64
-	luck       Luck
-	wakeAt     int64 // never where not armed
-	wakeQueued int64 // when the earliest slotDue event fires
+	w       *World
+	path    *Path
+	el      Element
+	end     *Node // at the two ends of the path, where el is nil
+	left    *Slot
+	right   *Slot
+	removed bool
+	seed    uint64
+	luck    Luck
+	timer   timer // of Wake
 }
 
 // Now is the virtual time since the world began.
@@ -108,38 +107,15 @@ func (s *Slot) Drop(dir Dir, p *Packet, why string) {
 // Discard ends p's way silently: its octets live on in another packet.
 func (s *Slot) Discard(p *Packet) { s.w.pool.release(p) }
 
-// Wake asks for HandleWake at a time; a later call replaces an earlier one.
+// Wake asks for HandleWake at a time; a later call replaces an earlier one. Only a
+// Waker may call it.
 func (s *Slot) Wake(at time.Duration) {
-	s.wakeAt = max(int64(at), s.w.now)
-	s.queueWake()
+	s.timer.at = max(int64(at), s.w.now)
+	s.timer.queue(s.w, event{what: slotDue, slot: s})
 }
 
 // Sleep takes a Wake back.
-func (s *Slot) Sleep() { s.wakeAt = never }
-
-// queueWake leaves an event that comes too early alone: when it fires it is put
-// forward. A timer that moves away with each packet thus costs nothing.
-func (s *Slot) queueWake() {
-	if s.wakeAt < s.wakeQueued {
-		s.wakeQueued = s.wakeAt
-		s.w.push(event{at: s.wakeAt, what: slotDue, slot: s})
-	}
-}
-
-func (s *Slot) fire(at int64) {
-	if at != s.wakeQueued {
-		return // an earlier event took its place
-	}
-	s.wakeQueued = never
-	if s.wakeAt > s.w.now {
-		s.queueWake()
-		return
-	}
-	s.wakeAt = never
-	if k, ok := s.el.(Waker); ok {
-		k.HandleWake(s)
-	}
-}
+func (s *Slot) Sleep() { s.timer.at = never }
 
 // Logging says whether anyone reads the log: ask before composing a text.
 func (s *Slot) Logging() bool { return s.w.Log != nil }

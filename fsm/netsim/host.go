@@ -36,8 +36,7 @@ type Node struct {
 	paths []attachment
 	stats NodeStats
 
-	deadline int64 // of the host; never where not armed
-	queued   int64 // when the earliest nodeDue event fires
+	timer timer // the host's deadline
 
 	// learned[a] is the path by which a's last packet came, consulted for replies
 	// to addresses that no path was laid to, such as a NAT's.
@@ -63,7 +62,7 @@ type NodeStats struct {
 
 // AddHost adds a host.
 func (w *World) AddHost(name string, h Host) *Node {
-	n := &Node{w: w, name: name, host: h, deadline: never, queued: never, learned: map[netip.Addr]*Path{}}
+	n := &Node{w: w, name: name, host: h, timer: unarmed, learned: map[netip.Addr]*Path{}}
 	w.nodes = append(w.nodes, n)
 	return n
 }
@@ -72,7 +71,7 @@ func (w *World) AddHost(name string, h Host) *Node {
 // live until it returns, and Node.Inject sends. It is where a live interface, an
 // attacker or a test is plugged in.
 func (w *World) AddPort(name string, receive func(from *Path, pkt []byte)) *Node {
-	n := &Node{w: w, name: name, port: receive, deadline: never, queued: never}
+	n := &Node{w: w, name: name, port: receive, timer: unarmed}
 	w.nodes = append(w.nodes, n)
 	return n
 }
@@ -163,28 +162,11 @@ func (n *Node) turn() {
 	}
 }
 
-// arm follows the host's deadline. Like Slot.queueWake it leaves an event that
-// fires too early in place.
+// arm follows the host's deadline.
 func (n *Node) arm() {
-	n.deadline = never
+	n.timer.at = never
 	if d := n.host.Deadline(); !d.IsZero() {
-		n.deadline = max(int64(d.Sub(Epoch)), n.w.now)
+		n.timer.at = max(int64(d.Sub(Epoch)), n.w.now)
 	}
-	if n.deadline < n.queued {
-		n.queued = n.deadline
-		n.w.push(event{at: n.deadline, what: nodeDue, node: n})
-	}
-}
-
-func (n *Node) fire(at int64) {
-	if at != n.queued {
-		return
-	}
-	n.queued = never
-	if n.deadline <= n.w.now {
-		n.host.HandleTimer(n.w.Now())
-		n.turn()
-		return
-	}
-	n.arm()
+	n.timer.queue(n.w, event{what: nodeDue, node: n})
 }

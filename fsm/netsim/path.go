@@ -22,8 +22,8 @@ type Path struct {
 // makes that end take any packet and answer by explicit paths only.
 func (w *World) Connect(a *Node, aAddr netip.Addr, b *Node, bAddr netip.Addr, els ...Element) *Path {
 	p := &Path{w: w, id: uint16(len(w.paths) + 1), addrs: [2]netip.Addr{aAddr, bAddr}}
-	p.ends[0] = &Slot{w: w, path: p, end: a, wakeAt: never, wakeQueued: never}
-	p.ends[1] = &Slot{w: w, path: p, end: b, wakeAt: never, wakeQueued: never}
+	p.ends[0] = &Slot{w: w, path: p, end: a, timer: unarmed}
+	p.ends[1] = &Slot{w: w, path: p, end: b, timer: unarmed}
 	p.ends[0].right, p.ends[1].left = p.ends[1], p.ends[0]
 	w.paths = append(w.paths, p)
 	for _, el := range els {
@@ -63,7 +63,7 @@ func (p *Path) Insert(i int, el Element) {
 	p.kinds = append(p.kinds, k)
 	luck := NewLuck(p.w.seed, uint64(p.id), hashName(k), uint64(nth))
 	s := &Slot{w: p.w, path: p, el: el, left: right.left, right: right,
-		seed: luck.state, luck: luck, wakeAt: never, wakeQueued: never}
+		seed: luck.state, luck: luck, timer: unarmed}
 	s.left.right, right.left = s, s
 	p.els = slices.Insert(p.els, i, s)
 	if a, ok := el.(Attacher); ok {

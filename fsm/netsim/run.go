@@ -53,6 +53,19 @@ func (w *World) RunIdle(limit time.Duration) error {
 	return w.run(nil, limit, true)
 }
 
+// Step does one thing, a hop or a timer, and reports whether there was one; the
+// hosts must have had a turn before (see Kick). Livelock is for the caller to see.
+func (w *World) Step() bool {
+	if w.next() == never {
+		return false
+	}
+	w.step()
+	return true
+}
+
+// Kick gives every host a turn, as each run does first.
+func (w *World) Kick() { w.turnAll() }
+
 func (w *World) run(done func() bool, limit time.Duration, strict bool) error {
 	end := int64(never)
 	if limit > 0 || !strict {
@@ -123,10 +136,10 @@ func (w *World) stuck(k StuckKind, reason string) error {
 	var b strings.Builder
 	for _, n := range w.nodes {
 		fmt.Fprintf(&b, "%s: received %d, sent %d", n.name, n.stats.Received, n.stats.Sent)
-		if n.deadline == never {
+		if n.timer.at == never {
 			b.WriteString(", no timer\n")
 		} else {
-			fmt.Fprintf(&b, ", timer at %v\n", time.Duration(n.deadline))
+			fmt.Fprintf(&b, ", timer at %v\n", time.Duration(n.timer.at))
 		}
 	}
 	for _, p := range w.paths {

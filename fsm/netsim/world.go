@@ -92,15 +92,49 @@ func (w *World) push(e event) {
 	w.queue.push(e)
 }
 
-// next is the time of the next event, now for a hop, never if there is none.
+// next is the time of the next event, now for a hop, never if there is none. Timers
+// that moved away since they were queued are put where they belong on the way, so
+// that neither the clock nor anyone who waits for quiet sees them.
 func (w *World) next() int64 {
 	if w.ready.n > 0 {
 		return w.now
 	}
-	if len(w.queue) == 0 {
-		return never
+	for len(w.queue) > 0 {
+		e := &w.queue[0]
+		var t *timer
+		switch e.what {
+		case nodeDue:
+			t = &e.node.timer
+		case slotDue:
+			t = &e.slot.timer
+		}
+		if t == nil || t.queued == e.at && t.at == e.at {
+			return e.at
+		}
+		moved := w.queue.pop()
+		if t.queued == moved.at { // else an earlier event took its place
+			t.queued = never
+			t.queue(w, moved)
+		}
 	}
-	return w.queue[0].at
+	return never
+}
+
+// timer is a deadline of a host or an element. An event that is queued too early
+// stays there, so a timer that moves away with each packet costs nothing.
+type timer struct {
+	at     int64 // never where not armed
+	queued int64 // when the earliest event of it fires; never where there is none
+}
+
+var unarmed = timer{never, never}
+
+// queue makes sure that an event like e fires by the deadline.
+func (t *timer) queue(w *World, e event) {
+	if t.at < t.queued {
+		t.queued, e.at = t.at, t.at
+		w.push(e)
+	}
 }
 
 // step does one thing. Hops come before timers, so that what one packet causes at
@@ -128,9 +162,12 @@ func (w *World) step() {
 	case packetDue:
 		e.slot.Send(e.dir, e.pkt)
 	case slotDue:
-		e.slot.fire(e.at)
+		e.slot.timer = unarmed
+		e.slot.el.(Waker).HandleWake(e.slot)
 	case nodeDue:
-		e.node.fire(e.at)
+		e.node.timer = unarmed
+		e.node.host.HandleTimer(w.Now())
+		e.node.turn()
 	case callDue:
 		e.call()
 		w.turnAll()

@@ -57,6 +57,20 @@ func TestDeadlockIsReported(t *testing.T) {
 	require.NoError(t, w.RunIdle(time.Second), "quiet is what RunIdle asks for")
 }
 
+func TestStepByStep(t *testing.T) {
+	a, b := newSAW(2)
+	w, _ := pair(1, a, b, mustLink(t, "link delay=1ms"))
+	require.False(t, w.Step(), "nobody has had a turn")
+	w.Kick()
+	steps := 0
+	for w.Step() {
+		steps++
+	}
+	require.Zero(t, a.send)
+	require.EqualValues(t, steps, w.Stats().Events)
+	require.Equal(t, 4*time.Millisecond, w.Elapsed(), "timers that were moved or taken back do not count")
+}
+
 func TestTimeLimit(t *testing.T) {
 	a, b := newSAW(5)
 	w, _ := pair(1, a, b, mustLink(t, "link down=0s-"))

@@ -86,11 +86,12 @@ func (l *editList) back(y uint32) uint32 {
 // rewrite appends to b what [seq, seq+len(p)) became.
 func (l *editList) rewrite(b []byte, seq uint32, p []byte) []byte {
 	x, end := seq, seq+uint32(len(p))
-	for i := range l.list {
+	first := len(l.list) // new data is near the end of a long list
+	for first > 0 && before(x, l.list[first-1].at+l.list[first-1].del) {
+		first--
+	}
+	for i := first; i < len(l.list); i++ {
 		e := &l.list[i]
-		if !before(x, e.at+e.del) {
-			continue
-		}
 		if !before(e.at, end) {
 			break
 		}

@@ -1,6 +1,7 @@
 package mbox
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,6 +70,22 @@ func TestBadSpecs(t *testing.T) {
 		require.ErrorAs(t, err, &bad)
 	}
 	require.Panics(t, func() { MustParse("?") })
+}
+
+func TestUsageNamesEveryElement(t *testing.T) {
+	kinds := Kinds()
+	usage := Usage()
+	require.Len(t, usage, len(kinds))
+	for i, line := range usage {
+		kind, _, _ := strings.Cut(line, ":")
+		kind, _, _ = strings.Cut(kind, " ")
+		require.Equal(t, kinds[i], kind)
+		used := false
+		for _, spec := range everySpec {
+			used = used || strings.HasPrefix(spec+" ", kind+" ")
+		}
+		require.True(t, used, "%s is in no test", kind)
+	}
 }
 
 func TestParseNeverPanics(t *testing.T) {
