@@ -1,0 +1,57 @@
+package cong
+
+// coupled holds the controllers whose windows grow together, in the order they
+// were added: sums of floating-point numbers depend on it.
+type coupled[T any] struct{ paths []T }
+
+func (g *coupled[T]) remove(same func(T) bool) {
+	for i, p := range g.paths {
+		if same(p) {
+			g.paths = append(g.paths[:i], g.paths[i+1:]...)
+			return
+		}
+	}
+}
+
+// path is what coupling needs to know of a flow besides its window.
+type path struct {
+	window
+	srtt   float64 // seconds; 0: not known yet
+	flight int     // octets outstanding when the last ACK came, where that was less than the window
+}
+
+// note takes what an acknowledgment tells of the path.
+func (p *path) note(a Ack) {
+	if a.SRTT > 0 {
+		p.srtt = a.SRTT.Seconds()
+	}
+	p.flight = 0
+	if !a.Limited {
+		p.flight = a.InFlight
+	}
+}
+
+// used is the window that counts for the others: what an application-limited flow
+// has outstanding, if less (RFC 6356 section 3, T6356-04). A flow in recovery has
+// its threshold for a window already.
+func (p *path) used() float64 {
+	w := p.cwnd
+	if p.flight > 0 {
+		w = min(w, max(p.flight, p.mss))
+	}
+	return float64(w)
+}
+
+// onLoss is the decrease, which coupling leaves as it is (T6356-05).
+func (p *path) onLoss(s Signal, inFlight int) {
+	p.remember()
+	p.ssthresh = max(inFlight/2, 2*p.mss) // RFC 5681 section 3.1, equation 4
+	p.cwnd = p.ssthresh
+	if s == Timeout {
+		p.cwnd = p.mss
+	}
+}
+
+// grow adds an increase in octets: never less than one (RFC 6356 section 3,
+// T6356-02), as windows may be large and acknowledgments small.
+func (p *path) grow(octets float64) { p.cwnd += max(1, int(octets)) }
