@@ -227,9 +227,11 @@ func (f *Flow) grow(t int64, d *delivery, was mode) {
 	cwnd, ssthresh := f.cc.State()
 	a := cong.Ack{Acked: int(d.acked), RTT: time.Duration(d.last), SRTT: time.Duration(f.rtt.srtt),
 		MinRTT: time.Duration(f.rtt.min()), InFlight: d.flight}
-	// RFC 7661 section 3: a window that is not used must not grow. In slow start
+	// RFC 7661 section 3: a window that is not used must not grow. It was used if
+	// what is acknowledged was in flight when it was full; in slow start
 	// half of it is use enough, since it doubles while the data is on its way.
-	a.Limited = f.snd.limited || was == inLoss || cwnd < ssthresh && cwnd < 2*d.flight
+	before := f.snd.una - d.acked
+	a.Limited = before < f.snd.limited || was == inLoss || cwnd < ssthresh && cwnd < 2*d.flight
 	if was == inLoss {
 		a.Acked = int(d.octets) // not what had been SACKed before
 	}

@@ -44,6 +44,11 @@ func (f *Flow) onPersist(t int64) {
 		f.finish(&LocalError{Reason: TimedOut})
 		return
 	}
+	if b := &f.snd.board; b.len() > 0 && b.at(0).flags&sacked != 0 {
+		// As after a timeout: what is SACKed and next in order was thrown away.
+		f.stats.SACKReneging++
+		b.renege()
+	}
 	f.persist.pending = true
 	f.persist.backoff++
 }

@@ -11,11 +11,11 @@ type pmtu struct {
 // blackHoleFails is how many timeouts of a full-sized segment suggest that the
 // path drops it for its size and the ICMP message is dropped, too (RFC 2923
 // section 2.1).
-const blackHoleFails = 2
+const blackHoleFails = 3
 
-// steps down the ladder of probable path MTUs: an IPv6 minimum with a tunnel's
-// headers to spare, and RFC 791's minimum.
-var mtuSteps = [...]int{1280, 1024, minMTU}
+// mtuSteps are sizes that a path is likely to carry: the IPv6 minimum, which
+// leaves room for tunnels, and what RFC 791 has every host take.
+var mtuSteps = [...]int{1280, minMTU}
 
 // setSendMSS makes the size of a full segment the least of what the peer takes
 // and the path carries (RFC 9293 section 3.7.1, MUST-16).

@@ -83,6 +83,7 @@ func (f *Flow) renoDetect(d *delivery) bool {
 		s.mode == inRecovery && d.acked > 0:
 		if b.at(0).flags&(lost|resent) == 0 {
 			f.markFirst()
+			f.prr.first = true // RFC 6582 section 3.2: at once, whatever is in flight
 			return true
 		}
 	}

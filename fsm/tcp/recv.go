@@ -136,8 +136,9 @@ func (f *Flow) handleOpen(t int64, seg *wire.Segment, o *optionSet, hint Hint) I
 	if !f.ackPlausible(ack) {
 		return In{}
 	}
-	if f.tsOK && o.hasTS && off <= f.rcv.lastAck && int32(o.tsVal-f.tsRecent) >= 0 {
-		// RFC 7323 section 4.3, condition (2).
+	if f.tsOK && o.hasTS && off <= f.rcv.lastAck {
+		// RFC 7323 section 4.3, condition (2). What PAWS let pass is newer, or
+		// the value it is compared with was outdated.
 		f.tsRecent, f.tsRecentAge = o.tsVal, t
 	}
 	f.handleAck(t, seg, o, off, hint)

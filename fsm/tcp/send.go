@@ -33,7 +33,7 @@ type sender struct {
 	recover    int64 // recovery ends there (RecoveryPoint of RFC 6675)
 	dupAcks    int
 	renoSacked int64 // octets that duplicate ACKs stand for, where SACK is absent
-	limited    bool  // the congestion window holds us back
+	limited    int64 // SND.NXT when the congestion window last held us back
 	lastSent   int64 // when data was sent last
 	idle       bool  // idleness was already answered
 }
@@ -206,7 +206,9 @@ func (f *Flow) chooseNew(t int64) (Out, bool) {
 	f.restartIdle(t)
 	full := int64(f.segmentSize())
 	budget := f.budget()
-	f.snd.limited = budget < full
+	if budget < full {
+		f.snd.limited = f.snd.nxt
+	}
 	if !f.unsent() {
 		return Out{}, false
 	}
