@@ -2,6 +2,7 @@ package mbox
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/netsim"
 	"github.com/mptcp-go/mptcp/wire"
@@ -26,17 +27,32 @@ type AckFix struct {
 type seenState struct {
 	end   [2]uint32
 	known [2]bool
+	begun bool
+	trust time.Duration // until when an ACK proves that what it names was sent
 }
 
-func (f *seenState) see(dir netsim.Dir, e *edit) {
+// middleTrust is how long the box believes ACKs on a flow that it first sees in the
+// middle: what they acknowledge was under way before it came.
+const middleTrust = time.Second
+
+func (f *seenState) see(now time.Duration, dir netsim.Dir, e *edit) {
+	syn := e.seg.Flags.Has(wire.SYN)
+	if !f.begun {
+		f.begun = true
+		if !syn {
+			f.trust = now + middleTrust
+		}
+	}
 	end := e.endSeq()
-	if !f.known[dir] || e.seg.Flags.Has(wire.SYN) {
+	if !f.known[dir] || syn {
 		f.known[dir], f.end[dir] = true, end
 	}
 	f.end[dir] = latest(f.end[dir], end)
-	// In the middle of a flow what is acknowledged was sent before the box came.
-	if back := dir.Back(); e.seg.Flags.Has(wire.ACK) && !f.known[back] {
-		f.known[back], f.end[back] = true, e.seg.Ack
+	if back := dir.Back(); e.seg.Flags.Has(wire.ACK) && (!f.known[back] || now < f.trust) {
+		if !f.known[back] {
+			f.known[back], f.end[back] = true, e.seg.Ack
+		}
+		f.end[back] = latest(f.end[back], e.seg.Ack)
 	}
 }
 
@@ -61,7 +77,7 @@ func (x *AckFix) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 	}
 	chosen := x.when.has(at, dir, e)
 	f := x.flows.get(dir, &e.seg)
-	f.see(dir, e)
+	f.see(at.Now(), dir, e)
 	seen := f.end[dir.Back()]
 	if !chosen || !e.seg.Flags.Has(wire.ACK) || e.seg.Flags.Has(wire.RST) || !before(seen, e.seg.Ack) {
 		at.Send(dir, p)

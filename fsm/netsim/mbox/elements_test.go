@@ -148,6 +148,7 @@ func TestElements(t *testing.T) {
 
 		{"ACKs for what was not seen are lowered", "ackfix", `
 			> . 101:111(10) ack 301 win 9
+			@1s
 			< . 301:302(1) ack 121 win 9 <nop, nop, sack 131:141>
 			< . 302:302(0) ack 111 win 9
 			> . 111:111(0) ack 303 win 9`, `
@@ -156,9 +157,13 @@ func TestElements(t *testing.T) {
 			< . 302:302(0) ack 111 win 9
 			> . 111:111(0) ack 302 win 9`},
 		{"or dropped", "ackfix how=drop", `
+			> S 100:100(0) win 9
+			< S. 300:300(0) ack 101 win 9
 			> . 101:111(10) ack 301 win 9
 			< . 301:302(1) ack 121 win 9
 			< . 301:302(1) ack 111 win 9`, `
+			> S 100:100(0) win 9
+			< S. 300:300(0) ack 101 win 9
 			> . 101:111(10) ack 301 win 9
 			< . 301:302(1) ack 111 win 9`},
 

@@ -85,7 +85,7 @@ func (x *Proxy) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 		return
 	case e.seg.Flags.Has(wire.SYN):
 		mine.shake(&e.seg)
-		if e.seg.Flags.Has(wire.ACK) { // its window is unscaled and counts for data that comes early
+		if e.seg.Flags.Has(wire.ACK) && f.shaken() { // its window is unscaled and counts for data that comes early
 			theirs.edge, theirs.edged = e.seg.Ack+uint32(e.seg.Window), true
 		}
 		at.Send(dir, p)

@@ -125,7 +125,7 @@ func (x *Proxy) clear(at *netsim.Slot, h *proxyHalf) {
 // pump passes on what the receiver has room for.
 func (x *Proxy) pump(at *netsim.Slot, dir netsim.Dir, h *proxyHalf) {
 	for h.sent < len(h.held) && (!h.edged || !before(h.edge, h.held[h.sent].end)) {
-		x.pass(at, dir, h.held[h.sent].p)
+		x.pass(at, dir, h, h.held[h.sent].p)
 		h.sent++
 	}
 	x.rearm(at)
@@ -136,15 +136,26 @@ func (x *Proxy) repeat(at *netsim.Slot, h *proxyHalf) {
 	if at.Logging() && x.out.open(h.held[0].p) {
 		at.Log(h.dir, "retransmitted "+x.out.text())
 	}
-	x.pass(at, h.dir, h.held[0].p)
+	x.pass(at, h.dir, h, h.held[0].p)
 	h.sent = max(h.sent, 1)
 	h.recover, h.lossy = h.held[h.sent-1].end, true
 	h.resend = at.Now() + x.rto<<h.backoff
 }
 
-func (x *Proxy) pass(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
+// pass sends a copy of p, its timestamp made that of the sender's latest segment: the
+// receiver has seen that one in the proxy's own ACKs and would take what was held
+// for an old duplicate (RFC 7323 section 5.3).
+func (x *Proxy) pass(at *netsim.Slot, dir netsim.Dir, h *proxyHalf, p *netsim.Packet) {
 	twin := at.New()
 	twin.Data = append(twin.Data, p.Data...)
+	if h.stamps.used && x.out.open(twin) {
+		e := &x.out
+		e.eachOption(func(off int, o wire.Option) {
+			if _, err := wire.ParseTimestamps(o); err == nil {
+				e.patch32(offOptions+off+2, h.stamps.val)
+			}
+		})
+	}
 	at.Send(dir, twin)
 }
 
