@@ -108,15 +108,11 @@ func BenchmarkDecodeOptions(b *testing.B) {
 			b.Fatal()
 		}
 	})
-	if len(tcp.Options) != 4 {
-		b.Fatal(tcp.Options)
-	}
 }
 
 var (
 	gvisorOptions header.TCPOptions
 	gvisorSyn     header.TCPSynOptions
-	sinkOptions   wire.Options
 	sinkPacket    []byte
 )
 
@@ -124,6 +120,7 @@ func BenchmarkEncodeOptions(b *testing.B) {
 	buf := make(wire.Options, 0, wire.MaxOptions)
 	b.SetBytes(38)
 	b.ReportAllocs()
+	n := 0
 	for b.Loop() {
 		o, err := wire.Timestamps{Val: 1000, Ecr: 2000}.Append(buf)
 		if err == nil {
@@ -132,7 +129,10 @@ func BenchmarkEncodeOptions(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		sinkOptions = o
+		n += len(o)
+	}
+	if n == 0 {
+		b.Fatal("nothing appended")
 	}
 }
 

@@ -18,6 +18,10 @@ const (
 const (
 	dssMinSize = 4
 	dssMaxSize = 28
+
+	// The kind and the subtype in an option's first four octets.
+	dssHead     = KindMPTCP<<24 | uint32(SubDSS)<<12
+	dssHeadMask = 0xff00f000
 )
 
 // DSS is a Data Sequence Signal: an acknowledgment, a mapping, both or neither.
@@ -69,10 +73,17 @@ func ParseDSS(o Option) (DSS, error) {
 // Parse is ParseDSS into d, for loops that decode many. On an error d is
 // unchanged.
 func (d *DSS) Parse(o Option) error {
-	if len(o) < dssMinSize || o[0] != KindMPTCP || o[2]>>4 != uint8(SubDSS) {
+	if len(o) < dssMinSize {
 		return o.mptcp(SubDSS, dssMinSize)
 	}
-	f := DSSFlags(o[3]) & dssFlags
+	head := binary.BigEndian.Uint32(o)
+	if head&dssHeadMask != dssHead {
+		return o.mptcp(SubDSS, dssMinSize)
+	}
+	f := DSSFlags(head) & dssFlags
+	if f|DSSFin == dssFlags {
+		return d.parseWide(o, f)
+	}
 	// Each test of a length is also what tells the compiler that the loads behind
 	// it stay within o.
 	var ack uint64
@@ -121,56 +132,72 @@ func (d *DSS) Parse(o Option) error {
 	return nil
 }
 
+// parseWide is Parse where nothing is left out and all is wide, as Linux sends it
+// with data: then every offset is a constant.
+func (d *DSS) parseWide(o Option, f DSSFlags) error {
+	switch len(o) {
+	case dssMaxSize - 2:
+		d.HasSum, d.Sum = false, 0
+	case dssMaxSize:
+		d.HasSum, d.Sum = true, binary.BigEndian.Uint16(o[26:28])
+	default:
+		return errDSSLength
+	}
+	b := (*[dssMaxSize - 2]byte)(o)
+	d.Flags = f
+	d.DataAck, d.DSN = binary.BigEndian.Uint64(b[4:]), binary.BigEndian.Uint64(b[12:])
+	d.SSN, d.DataLen = binary.BigEndian.Uint32(b[20:]), binary.BigEndian.Uint16(b[24:])
+	return nil
+}
+
 // Made once: to build it in five places would cost the good case its registers.
 var errDSSLength = bad("DSS", 1, ErrLength)
 
 // Append appends the option. ErrOptionSpace is wrapped when 40 octets do not
 // suffice.
 func (d *DSS) Append(o Options) (Options, error) {
-	n, at := d.Size(), len(o)
-	if at+n > MaxOptions {
-		return o, errOptionSpace
-	}
-	if cap(o)-at < dssMaxSize {
-		return d.appendSlow(o, n)
-	}
-	// b is longer than the option, so that every offset is a constant and needs
-	// no check.
-	o = o[:at+n]
-	b := (*[dssMaxSize]byte)(o[at : at+dssMaxSize])
-	f := d.Flags & dssFlags
-	binary.BigEndian.PutUint32(b[:], KindMPTCP<<24|uint32(n)<<16|uint32(SubDSS)<<12|uint32(f))
-	rest := (*[16]byte)(b[4:])
-	if f&DSSAck != 0 {
-		if f&DSSAck8 != 0 {
-			binary.BigEndian.PutUint64(b[4:], d.DataAck)
-			rest = (*[16]byte)(b[12:])
-		} else {
-			binary.BigEndian.PutUint32(b[4:], uint32(d.DataAck))
-			rest = (*[16]byte)(b[8:])
-		}
-	}
-	if f&DSSMap == 0 {
+	at := len(o)
+	if d.HasSum && d.Flags&dssFlags|DSSFin == dssFlags && at <= MaxOptions-dssMaxSize && cap(o)-at >= dssMaxSize {
+		o = o[:at+dssMaxSize] // all is there and wide, see parseWide
+		b := (*[dssMaxSize]byte)(o[at:])
+		binary.BigEndian.PutUint32(b[:], dssHead|dssMaxSize<<16|uint32(d.Flags&dssFlags))
+		binary.BigEndian.PutUint64(b[4:], d.DataAck)
+		binary.BigEndian.PutUint64(b[12:], d.DSN)
+		binary.BigEndian.PutUint32(b[20:], d.SSN)
+		binary.BigEndian.PutUint32(b[24:], uint32(d.DataLen)<<16|uint32(d.Sum))
 		return o, nil
 	}
-	tail := (*[8]byte)(rest[8:])
-	if f&DSSMap8 != 0 {
-		binary.BigEndian.PutUint64(rest[:], d.DSN)
-	} else {
-		binary.BigEndian.PutUint32(rest[:], uint32(d.DSN))
-		tail = (*[8]byte)(rest[4:])
-	}
-	binary.BigEndian.PutUint32(tail[:], d.SSN)
-	binary.BigEndian.PutUint16(tail[4:], d.DataLen)
-	if d.HasSum {
-		binary.BigEndian.PutUint16(tail[6:], d.Sum)
-	}
-	return o, nil
+	return d.appendAny(o)
 }
 
-// appendSlow is Append where o lacks the room for the longest DSS.
-func (d *DSS) appendSlow(o Options, n int) (Options, error) {
-	var b [dssMaxSize]byte
-	_, err := d.Append(b[:0])
-	return append(o, b[:n]...), err
+// appendAny is Append for all shapes. Kept apart, so that Append needs no stack.
+//
+//go:noinline
+func (d *DSS) appendAny(o Options) (Options, error) {
+	n := d.Size()
+	if len(o)+n > MaxOptions {
+		return o, errOptionSpace
+	}
+	f := d.Flags & dssFlags
+	b := binary.BigEndian.AppendUint32(o, dssHead|uint32(n)<<16|uint32(f))
+	if f&DSSAck != 0 {
+		if f&DSSAck8 != 0 {
+			b = binary.BigEndian.AppendUint64(b, d.DataAck)
+		} else {
+			b = binary.BigEndian.AppendUint32(b, uint32(d.DataAck))
+		}
+	}
+	if f&DSSMap != 0 {
+		if f&DSSMap8 != 0 {
+			b = binary.BigEndian.AppendUint64(b, d.DSN)
+		} else {
+			b = binary.BigEndian.AppendUint32(b, uint32(d.DSN))
+		}
+		b = binary.BigEndian.AppendUint32(b, d.SSN)
+		b = binary.BigEndian.AppendUint16(b, d.DataLen)
+		if d.HasSum {
+			b = binary.BigEndian.AppendUint16(b, d.Sum)
+		}
+	}
+	return b, nil
 }

@@ -61,16 +61,19 @@ func (o Options) All() iter.Seq[Option] {
 	// Walked by index, not by Next: to cut a slice waits for the length octet and
 	// then some, to add it to an index is one instruction.
 	return func(yield func(Option) bool) {
-		for i := 0; i < len(o)-1; {
-			if o[i] == KindNOP {
+		for i := uint(0); i+1 < uint(len(o)); {
+			if o[i] <= KindNOP {
+				if o[i] == KindEOL {
+					return
+				}
 				i++
 				continue
 			}
-			end := i + int(o[i+1])
-			if o[i] == KindEOL || end < i+2 || end > len(o) || !yield(Option(o[i:end:end])) {
+			n := uint(o[i+1])
+			if n < 2 || i+n > uint(len(o)) || !yield(Option(o[i:i+n:i+n])) {
 				return
 			}
-			i = end
+			i += n
 		}
 	}
 }
