@@ -32,14 +32,14 @@ func Suggest(name string) []string {
 		case len(last) > 3 && strings.Contains(known, last):
 			d = min(d, 5)
 		}
-		if d <= max(2, len(name)/4) {
+		if d <= max(2, len(name)/3) {
 			found = append(found, candidate{known, d})
 		}
 	}
 	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
 	names := make([]string, 0, maxSuggestions)
 	for _, c := range found {
-		if len(names) < maxSuggestions && c.distance <= found[0].distance+2 {
+		if len(names) < maxSuggestions && c.distance <= found[0].distance+1 {
 			names = append(names, c.name)
 		}
 	}
