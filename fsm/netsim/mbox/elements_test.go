@@ -156,6 +156,15 @@ func TestElements(t *testing.T) {
 			< . 301:302(1) ack 111 win 9 <nop, nop, nop, nop, nop, nop, nop, nop, nop, nop, nop, nop>
 			< . 302:302(0) ack 111 win 9
 			> . 111:111(0) ack 302 win 9`},
+		{"in the middle what is acknowledged was sent before", "ackfix how=drop", `
+			> . 101:111(10) ack 301 win 9
+			< . 301:301(0) ack 5000 win 9
+			@2s
+			< . 301:301(0) ack 5001 win 9
+			< . 301:301(0) ack 5000 win 9`, `
+			> . 101:111(10) ack 301 win 9
+			< . 301:301(0) ack 5000 win 9
+			< . 301:301(0) ack 5000 win 9`},
 		{"or dropped", "ackfix how=drop", `
 			> S 100:100(0) win 9
 			< S. 300:300(0) ack 101 win 9

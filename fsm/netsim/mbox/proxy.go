@@ -94,6 +94,7 @@ func (x *Proxy) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 	if x.holds(dir.Back()) && e.seg.Flags.Has(wire.ACK) {
 		x.acked(at, f, dir, theirs)
 	}
+	mine.ackOut, mine.windowOut = e.seg.Ack, e.seg.Window
 	if x.holds(dir) && e.seg.SeqLen() > 0 {
 		x.take(at, dir, f)
 	} else {

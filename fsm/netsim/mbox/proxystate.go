@@ -36,6 +36,9 @@ type proxyHalf struct {
 	resend  time.Duration
 	backoff uint
 	stamps  stamps // of this direction's sender
+	// What its latest segment acknowledged, as it went on from here.
+	ackOut    uint32
+	windowOut uint16
 
 	shaken    bool  // this direction's sender sent a SYN
 	shift     uint8 // in it
@@ -142,16 +145,19 @@ func (x *Proxy) repeat(at *netsim.Slot, h *proxyHalf) {
 	h.resend = at.Now() + x.rto<<h.backoff
 }
 
-// pass sends a copy of p, its timestamp made that of the sender's latest segment: the
-// receiver has seen that one in the proxy's own ACKs and would take what was held
-// for an old duplicate (RFC 7323 section 5.3).
+// pass sends a copy of p that acknowledges what the sender's latest segment did and
+// has its timestamp: the receiver has seen those, and would take what was held for an
+// old duplicate (RFC 7323 section 5.3, RFC 5961 section 5.2).
 func (x *Proxy) pass(at *netsim.Slot, dir netsim.Dir, h *proxyHalf, p *netsim.Packet) {
 	twin := at.New()
 	twin.Data = append(twin.Data, p.Data...)
-	if h.stamps.used && x.out.open(twin) {
-		e := &x.out
+	if e := &x.out; e.open(twin) {
+		if e.seg.Flags.Has(wire.ACK) {
+			e.setAck(h.ackOut)
+			e.setWindow(h.windowOut)
+		}
 		e.eachOption(func(off int, o wire.Option) {
-			if _, err := wire.ParseTimestamps(o); err == nil {
+			if _, err := wire.ParseTimestamps(o); err == nil && h.stamps.used {
 				e.patch32(offOptions+off+2, h.stamps.val)
 			}
 		})

@@ -17,7 +17,9 @@ import (
 // Each SYN draws an offset, or takes delta. dir chooses whose numbers are rewritten;
 // acknowledgments and SACK blocks that come back are always put right, unless
 // sack=keep makes it one of the boxes that forget the blocks. A flow first seen in
-// the middle passes unchanged: its numbers were agreed on without this box.
+// the middle passes unchanged: its numbers were agreed on without this box. (Put in
+// place between a SYN and its retransmission it takes the latter for the first, and
+// the ends may then disagree, as with a real box.)
 type Seq struct {
 	delta    uint32
 	keepSACK bool

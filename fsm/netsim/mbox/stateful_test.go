@@ -173,6 +173,22 @@ func TestProxyHoldsBothDirections(t *testing.T) {
 		< . 311:321(10) ack 101 win 1000`)
 }
 
+// What was held for long is not to look like an old duplicate: receivers drop old
+// timestamps (RFC 7323 section 5.3) and very old acknowledgments (RFC 5961 section 5.2).
+func TestProxyKeepsWhatItHoldsFresh(t *testing.T) {
+	b := newBench(t, "proxy dir=c2s rto=10ms")
+	b.run(handshake + data1)
+	b.run("> . 111:111(0) ack 350 win 500 <nop, nop, TS val 7 ecr 9>")
+	want(t, b.run("@10ms"), "> P. 101:111(10) ack 350 win 500 <nop, nop, TS val 7 ecr 9, dss dack4=1 dsn8=1 ssn=1 dll=10, nop, nop>")
+}
+
+// A proxy that comes between SYN and SYN/ACK does not know what windows mean.
+func TestProxyInTheMiddleOfTheHandshake(t *testing.T) {
+	b := newBench(t, "proxy dir=c2s")
+	b.run("< S. 300:300(0) ack 101 win 5 <mss 1460, nop, wscale 7>\n> . 101:101(0) ack 301 win 512\n< . 301:301(0) ack 101 win 5")
+	want(t, b.run("> . 101:111(10) ack 301 win 512"), "> . 101:111(10) ack 301 win 512\n< . 301:301(0) ack 111 win 5")
+}
+
 func TestProxyGivesUp(t *testing.T) {
 	b := newBench(t, "proxy dir=c2s")
 	b.run(handshake + data1)
