@@ -60,17 +60,19 @@ func (f *Flow) handleAck(t int64, seg *wire.Segment, o *optionSet, off int64, hi
 		// The probe repaired the only loss: answer as to any other.
 		f.stats.LossProbeRecovery++
 		if s.mode == open {
-			f.cc.OnSignal(instant(t), cong.Loss, d.flight)
+			f.cc.OnSignal(instant(t), cong.Loss, f.flightSize()+int(d.acked))
 		}
 	} else if d.acked > 0 && was != inRecovery {
 		f.grow(t, &d, was)
 	}
-	found := f.detectLoss(t, &d)
+	latest := f.detectLoss(t, &d)
+	if latest == 0 && was == inRecovery && s.mode == open && s.board.lost > 0 {
+		latest = t // losses of the window behind the one that was repaired
+	}
 	switch {
+	case latest != 0:
+		f.onLoss(t, latest, d.octets)
 	case s.mode == inRecovery:
-		f.prr.ack(int64(f.pipe()), d.octets, int64(f.segmentSize()))
-	case found && s.mode == open:
-		f.enterRecovery(t)
 		f.prr.ack(int64(f.pipe()), d.octets, int64(f.segmentSize()))
 	}
 	if d.acked > 0 {

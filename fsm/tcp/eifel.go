@@ -3,23 +3,28 @@ package tcp
 import "github.com/mptcp-go/mptcp/fsm/cong"
 
 // eifel detects by timestamps that a retransmission was not needed (RFC 3522):
-// the first ACK that gets on, after it, echoes a time before it.
+// the ACK for what was repeated echoes a time before that.
 type eifel struct {
 	armed bool
 	mode  mode
 	sent  bool   // the retransmission has left
 	val   uint32 // its timestamp
+	end   int64  // where what it repeated ends
 }
 
 func (f *Flow) eifelStart(m mode) {
 	f.eifel = eifel{armed: f.tsOK, mode: m}
 }
 
-// eifelSent notes the first retransmission.
-func (f *Flow) eifelSent(t int64) {
-	if f.eifel.armed && !f.eifel.sent {
-		f.eifel.sent, f.eifel.val = true, f.tsClock(t)
+// eifelSent notes the first retransmission. One of what had been repeated before
+// proves nothing.
+func (f *Flow) eifelSent(t int64, s *span) {
+	e := &f.eifel
+	if !e.armed || e.sent {
+		return
 	}
+	e.sent, e.val, e.end = true, f.tsClock(t), s.end
+	e.armed = s.flags&ever == 0
 }
 
 // eifelAck is called for an ACK that advances SND.UNA. It undoes what the false
@@ -27,7 +32,7 @@ func (f *Flow) eifelSent(t int64) {
 // but was not yet repeated is thought to be in the network again.
 func (f *Flow) eifelAck(t int64, o *optionSet) {
 	e := &f.eifel
-	if !e.armed || !e.sent {
+	if !e.armed || !e.sent || f.snd.una < e.end {
 		return
 	}
 	e.armed = false

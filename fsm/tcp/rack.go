@@ -74,14 +74,14 @@ func (r *rack) exit() {
 	}
 }
 
-// rackDetect is RACK_detect_loss_and_arm_timer, step 5. It reports whether a span
-// was marked.
-func (f *Flow) rackDetect(t int64) (found bool) {
+// rackDetect is RACK_detect_loss_and_arm_timer, step 5. It returns when the latest
+// span that it marked was sent; 0: it marked none.
+func (f *Flow) rackDetect(t int64) (latest int64) {
 	r := &f.rack
 	b := &f.snd.board
 	f.timers.stop(timerReorder)
 	if f.cfg.NoRACK || !f.sackOK || r.xmit == 0 {
-		return false
+		return 0
 	}
 	window := f.reoWindow()
 	var wait int64
@@ -100,25 +100,19 @@ func (f *Flow) rackDetect(t int64) (found bool) {
 			wait = max(wait, left)
 			continue
 		}
+		latest = max(latest, s.at)
 		b.markLost(i)
-		found = true
 	}
 	if wait > 0 {
 		f.timers.arm(timerReorder, t+wait)
 	}
-	return found
+	return latest
 }
 
 // onReorder is the expiry of the reordering timer.
 func (f *Flow) onReorder(t int64) {
-	if !f.rackDetect(t) {
-		return
-	}
-	switch f.snd.mode {
-	case open:
-		f.enterRecovery(t)
-	case inRecovery:
-		f.prr.ack(int64(f.pipe()), 0, int64(f.segmentSize()))
+	if latest := f.rackDetect(t); latest != 0 {
+		f.onLoss(t, latest, 0)
 	}
 }
 

@@ -12,13 +12,13 @@ func (f *Flow) enoughDups() bool {
 	return f.snd.dupAcks >= dupThresh || b.runs >= dupThresh || b.sacked > int64((dupThresh-1)*f.segmentSize())
 }
 
-// detectLoss marks what an ACK shows to be lost and reports whether it was
-// anything.
-func (f *Flow) detectLoss(t int64, d *delivery) bool {
+// detectLoss marks what an ACK shows to be lost. It returns when the latest of it
+// was sent; 0: nothing was marked.
+func (f *Flow) detectLoss(t int64, d *delivery) (latest int64) {
 	switch {
 	case f.snd.board.len() == 0:
 		f.timers.stop(timerReorder)
-		return false
+		return 0
 	case !f.sackOK:
 		return f.renoDetect(d)
 	case f.cfg.NoRACK:
@@ -27,13 +27,31 @@ func (f *Flow) detectLoss(t int64, d *delivery) bool {
 	return f.rackDetect(t)
 }
 
+// onLoss answers for losses that were marked, unless a timeout did. latest is when
+// the latest of what was lost had been sent, and just what the last ACK delivered.
+func (f *Flow) onLoss(t, latest, just int64) {
+	switch f.snd.mode {
+	case open:
+		f.enterRecovery(t)
+	case inRecovery:
+		if latest > f.snd.entered {
+			// A retransmission, or data sent at the lower rate, was lost as
+			// well: a second sign of congestion (RFC 5681 section 4.3).
+			f.enterRecovery(t)
+		}
+	case inLoss:
+		return
+	}
+	f.prr.ack(int64(f.pipe()), just, int64(f.segmentSize()))
+}
+
 // sackDetect marks by RFC 6675 section 4, IsLost: what has three SACKed runs, or
 // more than two segments SACKed, above it.
-func (f *Flow) sackDetect() (found bool) {
+func (f *Flow) sackDetect() (latest int64) {
 	b := &f.snd.board
 	if f.snd.dupAcks >= dupThresh && b.sacked > 0 && b.at(0).flags&(sacked|lost|ever) == 0 {
+		latest = b.at(0).at
 		f.markFirst()
-		found = true
 	}
 	var runs int
 	var octets int64
@@ -45,11 +63,11 @@ func (f *Flow) sackDetect() (found bool) {
 			continue
 		}
 		if s.flags&(lost|ever) == 0 && (runs >= dupThresh || octets > int64((dupThresh-1)*f.segmentSize())) {
+			latest = max(latest, s.at)
 			b.markLost(i)
-			found = true
 		}
 	}
-	return found
+	return latest
 }
 
 // countDuplicates stands in for SACK: each duplicate ACK means that one segment
@@ -75,19 +93,19 @@ func (f *Flow) countDuplicates(d *delivery, hint Hint) {
 
 // renoDetect is fast retransmit and the partial ACK of NewReno (RFC 5681 section
 // 3.2, RFC 6582 section 3.2).
-func (f *Flow) renoDetect(d *delivery) bool {
+func (f *Flow) renoDetect(d *delivery) (latest int64) {
 	s := &f.snd
 	b := &s.board
 	switch {
 	case s.mode == open && s.dupAcks == dupThresh && d.dup && s.una > s.recover,
 		s.mode == inRecovery && d.acked > 0:
 		if b.at(0).flags&(lost|resent) == 0 {
+			latest = b.at(0).at
 			f.markFirst()
 			f.prr.first = true // RFC 6582 section 3.2: at once, whatever is in flight
-			return true
 		}
 	}
-	return false
+	return latest
 }
 
 // markFirst marks the first segment's worth of what is in flight.
@@ -109,11 +127,19 @@ func (f *Flow) enterRecovery(t int64) {
 		f.stats.RenoRecovery++
 	}
 	f.eifelStart(inRecovery)
-	flight := s.nxt - s.una
-	f.cc.OnSignal(instant(t), cong.Loss, int(flight))
+	flight := f.flightSize()
+	f.cc.OnSignal(instant(t), cong.Loss, flight)
 	_, ssthresh := f.cc.State()
-	s.mode, s.recover = inRecovery, s.nxt
-	f.prr.start(flight, int64(ssthresh))
+	s.mode, s.recover, s.entered = inRecovery, s.nxt, t
+	f.prr.start(int64(flight), int64(ssthresh))
 	f.tlp.reset()
 	f.timers.stop(timerProbe)
+}
+
+// flightSize is FlightSize for the congestion controller. After a long recovery
+// most of what is unacknowledged has arrived, and limited transmit exceeds the
+// window: neither counts (RFC 5681 section 3.2, step 2).
+func (f *Flow) flightSize() int {
+	cwnd, _ := f.cc.State()
+	return min(int(f.snd.nxt-f.snd.una), cwnd)
 }

@@ -73,7 +73,7 @@ func (f *Flow) onRTO(t int64) {
 	if f.snd.mode != inLoss {
 		// Later timeouts of the same loss leave ssthresh alone.
 		f.eifelStart(inLoss)
-		f.cc.OnSignal(instant(t), cong.Timeout, int(f.snd.nxt-f.snd.una))
+		f.cc.OnSignal(instant(t), cong.Timeout, f.flightSize())
 	} else {
 		f.eifel.armed = false
 	}

@@ -31,6 +31,7 @@ type sender struct {
 
 	mode       mode
 	recover    int64 // recovery ends there (RecoveryPoint of RFC 6675)
+	entered    int64 // when it began, ns
 	dupAcks    int
 	renoSacked int64 // octets that duplicate ACKs stand for, where SACK is absent
 	limited    int64 // SND.NXT when the congestion window last held us back
@@ -437,8 +438,8 @@ func (f *Flow) recordResend(t int64, out *Out, off, end int64) {
 	if s := b.at(i); end < s.end {
 		b.split(i, end)
 	}
+	f.eifelSent(t, b.at(i))
 	b.markResent(i, t)
-	f.eifelSent(t)
 	f.stats.RetransSegs++
 	switch {
 	case out.Kind == KindProbe:

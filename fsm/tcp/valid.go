@@ -42,3 +42,10 @@ func (f *Flow) Acceptable(now time.Time, seg *wire.Segment) bool {
 	}
 	return ack <= f.snd.nxt && ack >= f.snd.una-f.snd.maxWnd
 }
+
+// AckDue reports whether an ACK waits for Poll, ResetDue whether a RST does: an owner
+// who discards flows polls them first.
+func (f *Flow) AckDue() bool { return f.ack.due }
+
+// ResetDue reports whether a RST waits for Poll.
+func (f *Flow) ResetDue() bool { return f.rst.queued }
