@@ -19,5 +19,7 @@
 //     inside an ICMP error is not shown.
 //   - An IPv6 payload length of 0 means the whole frame, as it does for IPv4, even
 //     without a jumbo payload option.
+//   - mptcp.expected_token and mptcp.expected_idsn belong to the key beside them, even
+//     where the stream has seen another key before, which tshark would go by.
 //   - Names under "mpd." are ours.
 package fields

@@ -22,11 +22,8 @@ type token struct {
 
 // String is how an error names the token.
 func (t token) String() string {
-	switch t.kind {
-	case tokEnd:
+	if t.kind == tokEnd {
 		return "end"
-	case tokString:
-		return strconv.Quote(t.text)
 	}
 	return strconv.Quote(t.text)
 }
