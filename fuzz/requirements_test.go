@@ -167,7 +167,7 @@ func TestRequirements(t *testing.T) {
 			t.Errorf("%s is named by %v: take it out of %s (-update does)", r.id, named, openFile)
 		case len(named) == 0 && !excused:
 			t.Errorf("%s is named by no test: %s", r.id, r.text)
-		case len(named) > 0:
+		case len(named) > 0 && testing.Verbose():
 			t.Logf("%s: %s", r.id, strings.Join(named, ", "))
 		}
 	}
