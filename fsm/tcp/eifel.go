@@ -48,6 +48,11 @@ func (f *Flow) eifelAck(t int64, o *optionSet) {
 		f.stats.SpuriousRTOs++
 	} else {
 		f.stats.SpuriousRecovery++
+		if !f.rack.reordering {
+			// RACK itself cannot see it: it looks at segments never repeated.
+			f.rack.reordering = true
+			f.stats.SACKReorderSeen++
+		}
 	}
 	f.snd.mode = open
 	f.snd.dupAcks, f.snd.renoSacked = 0, 0

@@ -460,6 +460,25 @@ func TestSpuriousTimeout(t *testing.T) { // RFC 3522, RFC 4015
 	require.EqualValues(t, 1, b.stats().RetransSegs)
 }
 
+func TestSpuriousRecovery(t *testing.T) { // RFC 3522; reordering that RACK alone would never see, T8985-01
+	b := newBench(t, reno)
+	b.open("<mss 1012, sackOK, TS val 1 ecr 1000>")
+	b.segments(6)
+	b.wait(100 * time.Millisecond)
+	b.inject(". 1:1(0) ack 1 <TS val 2 ecr 1, sack 1001:4001>")
+	b.want("three above the hole", ". 1:1001(1000) <TS val 1200 ecr 2>")
+	require.Equal(t, 3000, b.cwnd())
+	b.inject(". 1:1(0) ack 4001 <TS val 2 ecr 1100>")
+	require.EqualValues(t, 1, b.stats().SpuriousRecovery)
+	require.Equal(t, 10000, b.cwnd(), "the first copy had only been late")
+	b.inject(". 1:1(0) ack 6001 <TS val 2 ecr 1100>")
+	b.segments(6)
+	b.wait(100 * time.Millisecond)
+	b.inject(". 1:1(0) ack 6001 <TS val 2 ecr 1, sack 7001:10001>")
+	b.wantQuiet("next time there is time to spare", 20*time.Millisecond)
+	b.inject(". 1:1(0) ack 12001 <TS val 2 ecr 1100>")
+}
+
 func TestTrueTimeout(t *testing.T) { // RFC 5681 section 3.1: slow start from one segment
 	b := newBench(t, reno)
 	b.open("<mss 1012, TS val 1 ecr 1000>")
