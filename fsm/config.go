@@ -1,0 +1,166 @@
+package fsm
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// Versions is a set of protocol versions.
+type Versions uint8
+
+// The sets.
+const (
+	BothVersions Versions = iota // offers version 1, answers either
+	OnlyV1                       // RFC 8684
+	OnlyV0                       // RFC 6824
+)
+
+func (v Versions) highest() wire.Version {
+	if v == OnlyV0 {
+		return wire.V0
+	}
+	return wire.V1
+}
+
+func (v Versions) has(w wire.Version) bool {
+	return v == BothVersions && w <= wire.V1 || v == OnlyV1 && w == wire.V1 || v == OnlyV0 && w == wire.V0
+}
+
+// Config is what an Endpoint is told once. Its zero value, with Rand set, is a host
+// that offers and accepts Multipath TCP version 1, with checksums.
+type Config struct {
+	// Rand is the only source of randomness: keys, nonces and initial sequence
+	// numbers come from it. There is no default; a driver to the real world uses a
+	// cryptographic one (RFC 8684 section 3.1, R3.1-10).
+	Rand rand.Source
+
+	// TCP is what subflows have in common. Its buffers, Rand and NoPersist are
+	// overwritten with what follows from this Config.
+	TCP tcp.Config
+
+	// SendBuffer and ReceiveBuffer bound, in octets, what one connection keeps of
+	// each direction: default 1 MiB each, ReceiveBuffer at most 1 GiB. The send
+	// buffer of a bulk sender must be at least the peer's receive buffer (RFC 8684
+	// section 3.3.5, R3.3.5-04).
+	SendBuffer, ReceiveBuffer int
+
+	// Plain makes a host without Multipath TCP.
+	Plain bool
+
+	// Versions are the protocol versions to use. Default: both, version 1 being
+	// offered (R3.1-06).
+	Versions Versions
+
+	// NoChecksum leaves the A flag out of our MP_CAPABLE. Checksums are used all the
+	// same when the peer asks for them (R3.1-33), unless RefuseChecksum makes us fall
+	// back to TCP instead (R3.1-35). They are on by default (R3.1-22).
+	NoChecksum, RefuseChecksum bool
+
+	// NoJoin sets the C flag: the peer must not open further subflows to the address
+	// and port of the first one (R3.1-25).
+	NoJoin bool
+
+	// ShortDSN sends 4-octet data sequence numbers while a subflow is slow enough
+	// that they cannot wrap within two minutes (R3.3.1-14, R3.3.1-16). By default
+	// all are 8 octets, as Linux has it.
+	ShortDSN bool
+
+	// FastcloseByAck has Abort send MP_FASTCLOSE on an ACK and wait for the peer's
+	// RST (RFC 8684 section 3.5, option A). By default it goes on RSTs and all state
+	// is dropped at once (option R), as Linux does.
+	FastcloseByAck bool
+
+	// CapableSYNs is how many SYNs carry MP_CAPABLE before a plain one is tried:
+	// default 3, the first and two retransmissions (R3.1-42, P-3.1-08).
+	CapableSYNs int
+
+	// KeyPool is how many keys are computed in advance, so that a SYN costs no hash
+	// (paper section 5.2): default 64. See Endpoint.Prepare.
+	KeyPool int
+
+	// MaxHalfOpen bounds the connections of one listener that have not finished the
+	// handshake: default 4096. SYNs beyond it are dropped.
+	MaxHalfOpen int
+
+	// MaxSubflows bounds the subflows of one connection: default 8, at most 32.
+	// MaxHalfJoins bounds those of them whose join is not proven yet: default 4.
+	MaxSubflows, MaxHalfJoins int
+
+	// MaxUnmapped is how many octets without a data sequence mapping a subflow may
+	// hold while their mapping is awaited: default 64 KiB, at most the receive
+	// window (R3.3.1-10 to R3.3.1-12).
+	MaxUnmapped int
+
+	// MaxMappings bounds the mappings remembered per subflow of what the peer sends:
+	// default 1024.
+	MaxMappings int
+
+	// FastcloseTries is how often MP_FASTCLOSE on an ACK is sent again: default 3
+	// (R3.5-09).
+	FastcloseTries int
+
+	// NoSubflow is how long a connection without any subflow waits for a new one,
+	// and CloseWait how long a finished one waits for its subflows to close: default
+	// 60 s each.
+	NoSubflow, CloseWait time.Duration
+
+	// Trace, if set, is told of what the machine decided: the name of the counter
+	// that went up, or a short text. It must not call the endpoint.
+	Trace func(now time.Time, c *Conn, what string)
+}
+
+// validate fills in defaults. The error is a *LocalError that names the field.
+func (c *Config) validate() error {
+	if c.Rand == nil {
+		return &LocalError{Reason: BadConfig, What: "Config.Rand"}
+	}
+	for _, d := range []struct {
+		name    string
+		v       *int
+		def     int
+		minimum int
+		maximum int
+	}{
+		{"SendBuffer", &c.SendBuffer, 1 << 20, 1, 1 << 40},
+		{"ReceiveBuffer", &c.ReceiveBuffer, 1 << 20, 1, 1 << 30},
+		{"CapableSYNs", &c.CapableSYNs, 3, 1, 100},
+		{"KeyPool", &c.KeyPool, 64, 1, 1 << 20},
+		{"MaxHalfOpen", &c.MaxHalfOpen, 4096, 1, 1 << 24},
+		{"MaxSubflows", &c.MaxSubflows, 8, 1, 32},
+		{"MaxHalfJoins", &c.MaxHalfJoins, 4, 1, 32},
+		{"MaxUnmapped", &c.MaxUnmapped, 64 << 10, 1, 1 << 30},
+		{"MaxMappings", &c.MaxMappings, 1024, 16, 1 << 20},
+		{"FastcloseTries", &c.FastcloseTries, 3, 1, 100},
+	} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+		if *d.v < d.minimum || *d.v > d.maximum {
+			return &LocalError{Reason: BadConfig, What: "Config." + d.name}
+		}
+	}
+	if c.Versions > OnlyV0 {
+		return &LocalError{Reason: BadConfig, What: "Config.Versions"}
+	}
+	if c.NoSubflow == 0 {
+		c.NoSubflow = time.Minute
+	}
+	if c.CloseWait == 0 {
+		c.CloseWait = time.Minute
+	}
+	c.MaxUnmapped = min(c.MaxUnmapped, c.ReceiveBuffer)
+	return nil
+}
+
+// flowConfig is the configuration that all flows of an endpoint share.
+func (c *Config) flowConfig() (*tcp.Config, error) {
+	t := c.TCP
+	t.Rand = c.Rand
+	t.NoPersist = true // the window belongs to the connection
+	t.ReceiveBuffer = c.ReceiveBuffer
+	t.SendBuffer = c.SendBuffer
+	return t.Validate()
+}

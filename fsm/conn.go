@@ -1,0 +1,421 @@
+package fsm
+
+import (
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// mode says what a connection is.
+type mode uint8
+
+const (
+	asking mode = iota // MP_CAPABLE was sent, or will be, and is not agreed on
+	multi              // Multipath TCP
+	plain              // TCP: from the start, or after a fallback, which is never left (R3.7-17)
+)
+
+// side is what belongs to one of the two hosts.
+type side struct {
+	secret
+	known bool
+	space dataseq.Space
+}
+
+func (s *side) set(k secret) {
+	s.secret, s.known, s.space = k, true, dataseq.Space{IDSN: k.idsn}
+}
+
+// Conn is one connection.
+//
+// Getters: State, Err, Local, Remote, Multipath, Version, Checksum, Token, Readable,
+// Writable, Subflows, Info.
+//
+// Application calls: Write, Read, CloseWrite, Abort.
+//
+// Segments, time and events go through its Endpoint.
+type Conn struct {
+	ep            *Endpoint
+	listener      *Listener // of a passive connection
+	halfOpen      bool      // counted in the listener
+	local, remote netip.AddrPort
+	opener        bool
+	mode          mode
+	version       wire.Version
+	own, peer     side
+	checksum      bool
+	peerNoJoin    bool
+	hs            handshake
+	subflows      []*subflow
+	nextIndex     int
+	turn          int // the subflow polled first
+
+	snd sendState
+	rcv receiveState
+	fb  fallback
+
+	timers   timers
+	err      error
+	opened   bool
+	ended    bool
+	fast     fastclose
+	finished bool // both directions are done
+
+	runnable bool
+	pending  Event
+	place    int   // in the endpoint's heap; -1: not there
+	due      int64 // its deadline there
+}
+
+func (e *Endpoint) newConn() *Conn {
+	c := &Conn{ep: e, place: -1, version: e.cfg.Versions.highest()}
+	c.snd.buf.pool = &e.blocks
+	c.rcv.init(&e.cfg)
+	if e.cfg.Plain {
+		c.mode = plain
+	}
+	return c
+}
+
+// wake puts c in the queue of those that may have something to send.
+func (e *Endpoint) wake(c *Conn) {
+	if !c.runnable {
+		c.runnable = true
+		e.run.push(c)
+	}
+}
+
+// State is a connection state of RFC 8684 appendix D, figure 22.
+type State uint8
+
+// The states.
+const (
+	Opening State = iota
+	Established
+	FinWait1
+	FinWait2
+	CloseWait
+	Closing
+	LastAck
+	TimeWait
+	FastcloseWait
+	Closed
+)
+
+var stateNames = [...]string{"OPENING", "M_ESTAB", "M_FIN_WAIT-1", "M_FIN_WAIT-2", "M_CLOSE_WAIT", "M_CLOSING",
+	"M_LAST_ACK", "M_TIME_WAIT", "M_FASTCLOSE_WAIT", "M_CLOSED"}
+
+func (s State) String() string { return stateNames[s] }
+
+// State returns where the connection is; of plain TCP what would be its state at the
+// data level (RD-01).
+func (c *Conn) State() State {
+	s := &c.snd
+	switch {
+	case c.ended:
+		return Closed
+	case c.fast.waiting:
+		return FastcloseWait
+	case !c.opened:
+		return Opening
+	case s.closed && s.finAcked && c.rcv.finDone:
+		return TimeWait
+	case s.closed && c.rcv.finDone && c.rcv.finFirst:
+		return LastAck
+	case s.closed && c.rcv.finDone:
+		return Closing
+	case s.closed && s.finAcked:
+		return FinWait2
+	case s.closed:
+		return FinWait1
+	case c.rcv.finDone:
+		return CloseWait
+	}
+	return Established
+}
+
+// Err returns why the connection ended: nil when it ended in the regular way or has
+// not ended, else a *PeerError or a *LocalError.
+func (c *Conn) Err() error { return c.err }
+
+// Local and Remote are the addresses of the first subflow, also after its end (RFC
+// 8684 section 4, R4-07).
+func (c *Conn) Local() netip.AddrPort { return c.local }
+
+// Remote is the peer's address; see Local.
+func (c *Conn) Remote() netip.AddrPort { return c.remote }
+
+// Multipath reports whether the connection is Multipath TCP now.
+func (c *Conn) Multipath() bool { return c.mode == multi }
+
+// Version returns the protocol version of a Multipath TCP connection.
+func (c *Conn) Version() wire.Version { return c.version }
+
+// Checksum reports whether DSS checksums are in use.
+func (c *Conn) Checksum() bool { return c.mode == multi && c.checksum }
+
+// Token returns the token that joins to this host have to name; 0: there is none.
+func (c *Conn) Token() wire.Token {
+	if !c.own.known {
+		return 0
+	}
+	return c.own.token
+}
+
+// Readable returns how many octets Read would find at once, and whether the stream
+// ends behind them.
+func (c *Conn) Readable() (n int, eof bool) {
+	return int(c.rcv.next - c.rcv.buf.Offset()), c.rcv.finDone
+}
+
+// Writable returns how many octets Write would take now.
+func (c *Conn) Writable() int {
+	if c.snd.closed || c.ended || c.fast.waiting {
+		return 0
+	}
+	return max(c.ep.cfg.SendBuffer-c.snd.buf.len(), 0)
+}
+
+// Write copies octets into the send buffer and returns how many found room: fewer
+// than len(p), perhaps none, when it is full, which is no error. After CloseWrite or
+// the end of the connection the error is that of the connection, or a *LocalError.
+func (c *Conn) Write(now time.Time, p []byte) (int, error) {
+	if c.snd.closed || c.ended || c.fast.waiting {
+		if c.err != nil {
+			return 0, c.err
+		}
+		return 0, &LocalError{Reason: NotOpen, What: "Write"}
+	}
+	n := c.snd.buf.write(p, c.ep.cfg.SendBuffer)
+	c.snd.full = n < len(p)
+	if n > 0 {
+		c.ep.wake(c)
+	}
+	return n, nil
+}
+
+// Read copies octets in order to p and returns how many: none when there are none
+// yet. The error is io.EOF behind the last, or why the connection ended.
+func (c *Conn) Read(now time.Time, p []byte) (n int, err error) {
+	ready := int(c.rcv.next - c.rcv.buf.Offset())
+	for n < len(p) && n < ready {
+		b := c.rcv.buf.Next()
+		k := copy(p[n:], b[:min(len(b), ready-n)])
+		c.rcv.buf.Discard(k)
+		n += k
+	}
+	switch {
+	case n > 0:
+		c.openWindow(now)
+		return n, nil
+	case c.rcv.finDone:
+		return 0, io.EOF
+	case c.err != nil:
+		return 0, c.err
+	case c.ended:
+		return 0, io.EOF
+	}
+	return 0, nil
+}
+
+// CloseWrite ends our stream behind what was written: with a DATA_FIN, or the FIN of
+// plain TCP. Reading goes on.
+func (c *Conn) CloseWrite(now time.Time) {
+	if c.snd.closed || c.ended || c.fast.waiting {
+		return
+	}
+	c.snd.closed = true
+	if !c.opened && c.snd.buf.end == 0 && c.opener {
+		// Nothing was ever asked of the peer.
+		c.abandon(now, nil)
+	}
+	c.settle(now)
+}
+
+// settle is called after everything that may have changed the connection: it looks
+// at subflows that ended, and puts the connection in the queue for polling.
+func (c *Conn) settle(now time.Time) {
+	if c.ended && len(c.subflows) == 0 {
+		return
+	}
+	c.closeSubflows(now)
+	c.reap(now)
+	c.ep.wake(c)
+}
+
+// rest is called when the connection has nothing more to send: its deadline is
+// known.
+func (c *Conn) rest(now time.Time) {
+	c.reap(now)
+	at := c.timers.next()
+	for _, s := range c.subflows {
+		at = sooner(at, nanos(s.flow.Deadline()))
+	}
+	c.ep.timers.set(c, at)
+}
+
+func (c *Conn) handleTimer(now time.Time) {
+	t := nanos(now)
+	for _, s := range c.subflows {
+		s.flow.HandleTimer(now)
+	}
+	if c.timers.expired(timerResend, t) {
+		c.onResend(now)
+	}
+	if c.timers.expired(timerPersist, t) {
+		c.onPersist(now)
+	}
+	if c.timers.expired(timerUnmapped, t) {
+		c.onUnmapped(now)
+	}
+	if c.timers.expired(timerFastclose, t) {
+		c.onFastclose(now)
+	}
+	if c.timers.expired(timerLonely, t) {
+		c.abandon(now, &LocalError{Reason: NoSubflow})
+	}
+	if c.timers.expired(timerLinger, t) {
+		c.abandon(now, nil)
+	}
+}
+
+// reap looks at flows that closed.
+func (c *Conn) reap(now time.Time) {
+	for i := 0; i < len(c.subflows); i++ {
+		s := c.subflows[i]
+		st := s.flow.State()
+		if st == tcp.TimeWait && c.snd.nothingToSend(s) {
+			if w, ok := s.flow.TimeWaiter(); ok && !s.flow.AckDue() {
+				c.dropSubflow(i)
+				i--
+				c.ep.waits.add(s.id, w)
+				c.lost(now, s, nil)
+			}
+			continue
+		}
+		if st != tcp.Closed || s.flow.ResetDue() {
+			continue
+		}
+		c.dropSubflow(i)
+		i--
+		c.lost(now, s, s.flow.Err())
+	}
+}
+
+func (c *Conn) dropSubflow(i int) {
+	s := c.subflows[i]
+	delete(c.ep.subflows, s.id)
+	c.subflows = append(c.subflows[:i], c.subflows[i+1:]...)
+}
+
+// lost is what follows the end of a subflow.
+func (c *Conn) lost(now time.Time, s *subflow, err error) {
+	if c.ended {
+		return
+	}
+	c.happened(SubflowDown)
+	c.abandonData(now, s)
+	if len(c.subflows) > 0 {
+		return
+	}
+	switch {
+	case c.fast.waiting:
+		c.end(now, c.err)
+	case c.mode != multi, !c.opened:
+		c.end(now, c.flowError(err))
+	case c.finished, c.snd.finAcked && c.rcv.finDone:
+		c.end(now, nil)
+	default:
+		// A RST or FIN ends its subflow only (R3.3-07, R3.3.3-01, R4-05).
+		c.timers.arm(timerLonely, nanos(now)+int64(c.ep.cfg.NoSubflow))
+	}
+}
+
+// flowError turns the end of the only flow into that of the connection.
+func (c *Conn) flowError(err error) error {
+	switch err := err.(type) {
+	case *tcp.PeerError:
+		if err.Reason == tcp.Refused {
+			return &PeerError{Reason: Refused}
+		}
+		return &PeerError{Reason: Reset}
+	case *tcp.LocalError:
+		r := TimedOut
+		if err.Reason == tcp.Aborted {
+			r = Aborted
+			if c.err != nil {
+				return c.err
+			}
+		}
+		return &LocalError{Reason: r, Err: err}
+	}
+	return c.err
+}
+
+// end closes the connection for the application.
+func (c *Conn) end(now time.Time, err error) {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	c.err = err
+	c.timers = timers{}
+	c.forget()
+	c.happened(Ended | Readable)
+}
+
+// forget takes the connection out of the endpoint's tables; flows that still wait to
+// close stay.
+func (c *Conn) forget() {
+	if c.own.known && c.ep.tokens[c.own.token] == c {
+		delete(c.ep.tokens, c.own.token)
+	}
+	if c.halfOpen {
+		c.halfOpen = false
+		c.listener.halfOpen--
+	}
+	if c.opened {
+		if c.hs.estab {
+			c.hs.estab = false
+			c.ep.stats.MPCurrEstab--
+		}
+	}
+}
+
+// abandon ends the connection now; subflows that are open are reset.
+func (c *Conn) abandon(now time.Time, err error) {
+	c.end(now, err)
+	for _, s := range c.subflows {
+		s.flow.Abort(now)
+		s.doomed = true
+	}
+	c.ep.wake(c)
+}
+
+// Info is a snapshot of a connection.
+type Info struct {
+	Sent, Acked   uint64 // octets of our stream bound to a subflow; DATA_ACKed
+	Written       uint64 // octets of our stream, sent or not
+	Received      uint64 // octets of the peer's stream in order and verified
+	PeerEdge      uint64 // the right edge of the peer's window, as an offset of our stream
+	Edge          uint64 // and that of ours, as an offset of the peer's
+	FellBack      bool
+	SubflowsUp    int
+	SubflowsTotal int // since the connection began
+}
+
+// Info returns a snapshot.
+func (c *Conn) Info() Info {
+	i := Info{Sent: c.snd.next, Acked: c.snd.una, Written: c.snd.buf.end, Received: c.rcv.next, PeerEdge: c.snd.edge,
+		Edge: c.rcv.edge, FellBack: c.fb.done, SubflowsTotal: c.nextIndex}
+	for _, s := range c.subflows {
+		if s.up {
+			i.SubflowsUp++
+		}
+	}
+	return i
+}

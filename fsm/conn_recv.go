@@ -1,0 +1,406 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/reasm"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// receiveState is the peer's stream.
+type receiveState struct {
+	buf     *reasm.Buffer
+	next    uint64 // below it everything is here and verified: what DATA_ACK says
+	top     uint64 // end of the data mapped farthest
+	edge    uint64 // right edge of the window
+	win     tcp.RecvWindow
+	pending []pendingMap // mappings whose checksum is not known yet
+
+	fin      uint64 // where the stream ends
+	hasFin   bool
+	finDone  bool // everything up to the end is here
+	finFirst bool // ...before we closed our side
+}
+
+// pendingMap is a mapping of which octets are in the buffer but must not be
+// delivered before its checksum is known to be right.
+type pendingMap struct {
+	s *subflow
+	m dataseq.Mapping
+}
+
+func (r *receiveState) init(cfg *Config) {
+	slack := 1<<14 + 1 // a scaled window may be rounded up
+	r.buf = reasm.NewAllShortcuts(reasm.Config{Octets: cfg.ReceiveBuffer + slack})
+}
+
+// handleSegment takes a segment of one of the subflows: its options first, then the
+// flow, then the data.
+func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
+	o := &c.ep.opts
+	o.parse(seg.Options, c.version)
+	ok := s.flow.Acceptable(now, seg) // R3-03
+	if !s.up {
+		if s.join.active {
+			if !c.shakeJoin(now, s, seg, o, ok) {
+				return
+			}
+		} else if !c.shake(now, s, seg, o, ok) {
+			return
+		}
+	}
+	var hint tcp.Hint
+	if o.signal {
+		hint = tcp.NotCongestion // R3.4.1-19, R4-02
+	}
+	if ok && !seg.Flags.Has(wire.SYN) && c.mode != asking && !s.doomed {
+		if !c.takeOptions(now, s, seg, o) {
+			return
+		}
+	}
+	acked, state := s.flow.Acked(), s.flow.State()
+	in := s.flow.HandleSegment(now, seg, hint)
+	if !s.up && !s.join.active && shookHands(s.flow) {
+		c.shook(now, s)
+		c.firstWindow(seg, s)
+	}
+	if len(in.Data) > 0 {
+		s.flow.Keep(now, c.takeData(now, s, in, seg, o))
+	}
+	if s.flow.State() == tcp.Closed && state != tcp.Closed {
+		return
+	}
+	c.afterAck(now, s, acked, o.any)
+	if seg.Flags.Has(wire.FIN) && s.flow.PeerClosed() {
+		c.subflowClosed(now, s, o)
+	}
+	c.advance(now)
+	s.table.Discard(s.flow.Received())
+}
+
+func shookHands(f *tcp.Flow) bool {
+	switch f.State() {
+	case tcp.SynSent, tcp.SynReceived, tcp.Closed:
+		return false
+	}
+	return true
+}
+
+// takeOptions acts on the options of an acceptable segment. It reports whether the
+// segment is to be processed on.
+func (c *Conn) takeOptions(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
+	if c.mode == plain {
+		c.lateFail(now, s, o)
+		return true
+	}
+	if o.any {
+		s.heardOption(nanos(now))
+	}
+	if o.hasRst && seg.Flags.Has(wire.RST) { // without the RST flag it means nothing
+		c.ep.stats.MPRstRx++
+		s.join.refused = o.rst.Reason.Known()
+	}
+	if o.hasFastclose && !c.takeFastclose(now, s, seg, o) {
+		return false
+	}
+	if o.hasFail && !c.takeFail(now, s, seg, o) {
+		return false
+	}
+	if seg.Flags.Has(wire.RST) {
+		return true
+	}
+	if c.takeSignals(now, s, o); s.doomed {
+		return false
+	}
+	if o.hasCapable {
+		return c.takeCapable(now, s, seg, o)
+	}
+	if o.hasDSS {
+		c.hs.proven = true
+		return c.takeDSS(now, s, seg, &o.dss)
+	}
+	return true
+}
+
+// takeCapable takes the mapping that the first data has in MP_CAPABLE instead of a
+// DSS (R3.1-17). Copies by TSO and retransmissions say the same again (R3.1-19).
+func (c *Conn) takeCapable(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
+	m := &o.capable
+	if !m.HasData || c.opener || s.index != 0 || m.Receiver != c.own.key || m.Sender != c.peer.key {
+		return true
+	}
+	d := wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: c.peer.space.DSN(0), SSN: 1, DataLen: m.DataLen, HasSum: m.HasSum, Sum: m.Sum}
+	if m.DataLen == 0 {
+		return true
+	}
+	return c.takeDSS(now, s, seg, &d)
+}
+
+// takeDSS takes a DATA_ACK and a mapping. It reports false when the segment is not to
+// be processed: it could not be remembered, or the subflow was reset.
+func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS) bool {
+	if d.Flags.Has(wire.DSSMap) && d.HasSum != c.checksum && d.DataLen != 0 {
+		// R3.3-04, R3.3-05, R3.3-06.
+		c.ep.stats.DSSCorruptionReset++
+		c.resetSubflow(now, s, wire.ResetMPTCPError)
+		return false
+	}
+	if d.Flags.Has(wire.DSSAck) {
+		c.takeDataAck(now, s, seg, d)
+	}
+	if !d.Flags.Has(wire.DSSMap) {
+		return true
+	}
+	s.ackWide = d.Flags.Has(wire.DSSMap8)
+	var off uint64
+	var ok bool
+	if s.ackWide {
+		off, ok = c.peer.space.Off(d.DSN)
+	} else {
+		off, ok = c.peer.space.Off32(c.rcv.next, uint32(d.DSN))
+	}
+	if !ok {
+		return true
+	}
+	if d.DataLen == 0 {
+		return c.takeInfinite(now, s, off, d)
+	}
+	sub, ok := dataseq.Subflow{}.Off(s.flow.Received(), d.SSN)
+	alone := d.Flags.Has(wire.DSSFin) && d.DataLen == 1
+	m, _ := dataseq.NewMapping(sub, off, d.DataLen, d.Flags.Has(wire.DSSFin))
+	m.Sum, m.HasSum = d.Sum, d.HasSum
+	if alone {
+		m.Sub = 0
+		c.takeFinAlone(now, s, m)
+		return true
+	}
+	window := uint64(c.ep.cfg.ReceiveBuffer)
+	switch {
+	case !ok, m.End() <= s.flow.Received():
+		return true // nothing new can come under it
+	case m.Sub > s.flow.Received()+window+dataseq.MaxLen, m.Data > c.rcv.buf.Offset()+window+dataseq.MaxLen:
+		return true // lies far beyond what was ever allowed (R3.8-02)
+	}
+	switch s.table.Add(m) {
+	case dataseq.ErrFull:
+		return false // refused before it is acknowledged
+	case dataseq.ErrConflict:
+		// NOTES 1.15: the first stands (R3.3.1-02).
+		c.ep.stats.DSSNotMatching++
+		if st := s.table.Stats(); st.Conflicts >= maxConflicts && st.Conflicts > st.Added/8 && !c.fb.failed {
+			c.ep.stats.DSSCorruptionReset++
+			c.resetSubflow(now, s, wire.ResetMPTCPError)
+			return false
+		}
+		return true
+	case nil:
+		s.anyMap = true
+		s.end = max(s.end, m.End())
+		c.rcv.top = max(c.rcv.top, m.DataEnd())
+		if m.Fin && !m.HasSum {
+			c.noteFin(m.DataEnd())
+		}
+		if s.held.octets > 0 {
+			c.placeHeld(now, s)
+		}
+	}
+	return true
+}
+
+// maxConflicts is how many contradicting mappings a subflow may bring before it is
+// reset.
+const maxConflicts = 16
+
+// takeData places octets of a subflow in the data stream. It returns how many of them
+// are kept: what is not kept is not acknowledged.
+func (c *Conn) takeData(now time.Time, s *subflow, in tcp.In, seg *wire.Segment, o *options) (kept int) {
+	off, p := in.Off, in.Data
+	if c.raw(s) {
+		return c.takeRaw(off, p, s)
+	}
+	known := len(p) == len(seg.Payload) && seg.Sum == wire.SumGood
+	for len(p) > 0 {
+		m, ok := s.table.Lookup(off)
+		if !ok {
+			n := s.unmapped(off, len(p))
+			k, again := c.takeUnmapped(now, s, off, p[:n], o)
+			if again { // the connection fell back
+				return kept + c.takeRaw(off, p, s)
+			}
+			kept += k
+			if k < n {
+				return kept
+			}
+			off, p = off+uint64(n), p[n:]
+			continue
+		}
+		n := int(min(uint64(len(p)), m.End()-off))
+		if m.HasSum {
+			if known && n == len(in.Data) {
+				n -= s.table.FeedSum(off, p[:n], seg.PayloadSum)
+			} else {
+				n -= s.table.Feed(off, p[:n])
+			}
+		}
+		k := c.insert(s, m.Shift(off), p[:n])
+		kept += k
+		if m.HasSum {
+			c.judge(now, s, m, off)
+			if c.raw(s) || s.doomed {
+				// It was wrong: what follows is taken as it comes, or not at all.
+				if s.doomed {
+					return 0
+				}
+				return kept + c.takeRaw(off+uint64(k), p[k:], s)
+			}
+		}
+		if k < n || n == 0 {
+			return kept
+		}
+		off, p = off+uint64(n), p[n:]
+	}
+	return kept
+}
+
+// unmapped returns how many of the n octets from off on, the first of which has no
+// mapping, lie before the next that has one.
+func (s *subflow) unmapped(off uint64, n int) int {
+	for i := 1; i < n; i++ {
+		if _, ok := s.table.Lookup(off + uint64(i)); ok {
+			return i
+		}
+	}
+	return n
+}
+
+// insert puts octets at a data offset and returns how many are kept.
+func (c *Conn) insert(s *subflow, data uint64, p []byte) int {
+	if len(p) == 0 {
+		return 0
+	}
+	if data > c.rcv.next {
+		c.ep.stats.OFOQueue++
+	}
+	if c.rcv.hasFin && data+uint64(len(p)) > c.rcv.fin {
+		// Beyond the end of the stream: as good as kept.
+		if data >= c.rcv.fin {
+			return len(p)
+		}
+		return c.insert(s, data, p[:c.rcv.fin-data]) + int(data+uint64(len(p))-c.rcv.fin)
+	}
+	added, refused := c.rcv.buf.Insert(s.index&63, data, p)
+	c.ep.stats.DuplicateData += uint64(len(p) - added - refused)
+	c.ep.stats.RcvPruned += uint64(refused)
+	return len(p) - refused
+}
+
+// judge looks at the checksum of the mapping m, to which the octet at off belongs.
+func (c *Conn) judge(now time.Time, s *subflow, m dataseq.Mapping, off uint64) {
+	v := s.table.Verdict(off)
+	i := c.findPending(s, m)
+	switch v {
+	case dataseq.Incomplete:
+		if i < 0 && m.DataEnd() > c.rcv.next {
+			c.rcv.pending = append(c.rcv.pending, pendingMap{s, m})
+		}
+		return
+	case dataseq.Good:
+		if m.Fin {
+			c.noteFin(m.DataEnd())
+		}
+	}
+	if i >= 0 {
+		n := len(c.rcv.pending) - 1
+		c.rcv.pending[i] = c.rcv.pending[n]
+		c.rcv.pending[n] = pendingMap{}
+		c.rcv.pending = c.rcv.pending[:n]
+	}
+	if v == dataseq.Bad {
+		c.badChecksum(now, s, m)
+	}
+}
+
+func (c *Conn) findPending(s *subflow, m dataseq.Mapping) int {
+	for i := range c.rcv.pending {
+		if p := &c.rcv.pending[i]; p.s == s && p.m.Sub == m.Sub {
+			return i
+		}
+	}
+	return -1
+}
+
+// noteFin notes where the peer's stream ends. The first word stands.
+func (c *Conn) noteFin(off uint64) {
+	if c.rcv.hasFin || off < c.rcv.next {
+		return
+	}
+	c.rcv.fin, c.rcv.hasFin = off, true
+	c.ep.stats.DataFinRx++
+}
+
+// takeFinAlone takes a DATA_FIN without data (R3.3.3-03).
+func (c *Conn) takeFinAlone(now time.Time, s *subflow, m dataseq.Mapping) {
+	if m.HasSum {
+		v := dataseq.NewVerifier(m, c.peer.space)
+		if v.Verdict() == dataseq.Bad {
+			c.ep.stats.DataCsumErr++
+			return // it will be repeated, and there is no payload that could be wrong
+		}
+	}
+	if m.Data > c.rcv.buf.Offset()+uint64(c.ep.cfg.ReceiveBuffer)+dataseq.MaxLen {
+		return
+	}
+	c.noteFin(m.Data)
+	s.flow.RequestAck() // a pure ACK is not answered by the flow
+}
+
+// advance moves the edge of what may be read and acknowledged.
+func (c *Conn) advance(now time.Time) {
+	r := &c.rcv
+	limit := r.buf.Edge()
+	for i := range r.pending {
+		limit = min(limit, r.pending[i].m.Data)
+	}
+	if c.fb.failed && !c.fb.done {
+		limit = min(limit, c.fb.data)
+	}
+	ev := Event(0)
+	if limit > r.next {
+		r.next = limit
+		ev = Readable
+		for _, s := range c.subflows {
+			s.dropped = s.dropped && r.next < r.top
+		}
+	}
+	if r.hasFin && !r.finDone && r.next >= r.fin {
+		r.finDone, r.finFirst = true, !c.snd.closed
+		ev = Readable
+	}
+	if ev != 0 {
+		c.happened(ev)
+		c.openWindow(now)
+	}
+}
+
+// subflowClosed is called when the peer's FIN is here and everything before it.
+func (c *Conn) subflowClosed(now time.Time, s *subflow, o *options) {
+	if c.mode == multi && !o.any && !c.rcv.hasFin && c.sole(s) && c.contiguous(s) {
+		// Each ACK of a Multipath TCP peer has an option: this one has lost its own,
+		// or the peer fell back in silence, and the FIN is what it seems.
+		c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
+	}
+	if c.fb.failed && !c.fb.done {
+		c.fallBack(now, s, nil, "")
+	}
+	if c.mode == plain {
+		c.noteFin(c.rawOff(s.flow.Received()))
+		c.rcv.hasFin, c.rcv.fin = true, c.rawOff(s.flow.Received())
+	}
+}
+
+func (s *subflow) heardOption(t int64) {
+	s.optAt, s.bare = t, 0
+	s.heard = max(s.heard, s.flow.Acked())
+}

@@ -1,0 +1,255 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// sendState is our stream.
+type sendState struct {
+	buf  sendBuffer
+	una  uint64 // below it everything is DATA_ACKed; after a fallback, ACKed
+	next uint64 // below it everything was bound to a subflow
+	edge uint64 // right edge of the peer's window: the highest there ever was
+
+	closed   bool // the application ended the stream
+	finSent  bool // the DATA_FIN was declared
+	finAcked bool
+	full     bool // Write found no room
+
+	proven  bool     // a DATA_ACK was received
+	again   []extent // what is to be sent again on another mapping
+	recover uint64   // what was sent before a data-level retransmission: see rtx.go
+	tries   int      // data-level retransmissions in a row
+	probes  int      // window probes in a row
+	finAt   int64    // when the DATA_FIN was declared
+}
+
+// extent is a range of data offsets.
+type extent struct{ lo, hi uint64 }
+
+// nothingToSend reports whether s can go: nothing waits to leave on it.
+func (d *sendState) nothingToSend(s *subflow) bool { return !s.dataFin && !s.sendFail && !s.fastOut }
+
+// poll fills in the next segment of the connection. Data is bound to a subflow only
+// when none has anything else to send (DESIGN section 5: pull, never push).
+func (c *Conn) poll(now time.Time, seg *wire.Segment) bool {
+	for {
+		for i := range c.subflows {
+			k := c.turn + i
+			if n := len(c.subflows); k >= n {
+				k -= n
+			}
+			if c.pollSubflow(now, c.subflows[k], seg) {
+				c.turn = k
+				return true
+			}
+		}
+		if !c.assign(now) {
+			return false
+		}
+	}
+}
+
+// assign binds one more chunk of data to one subflow, or sends the end of the stream
+// on its way. It reports false when there is nothing to be done.
+func (c *Conn) assign(now time.Time) bool {
+	if !c.opened || c.ended || c.fast.waiting {
+		return false
+	}
+	snd := &c.snd
+	if c.mode == multi && len(snd.again) > 0 && c.assignAgain(now) {
+		return true
+	}
+	if snd.next < snd.buf.end {
+		return c.assignNew(now)
+	}
+	return c.assignFin(now)
+}
+
+// assignNew binds data never sent before.
+func (c *Conn) assignNew(now time.Time) bool {
+	snd := &c.snd
+	waiting := false
+	for _, s := range c.byPreference() {
+		if !c.usable(s) {
+			continue
+		}
+		if n := c.chunk(s, snd.next, snd.buf.end, &waiting); n > 0 {
+			c.bind(now, s, snd.next, n, 0)
+			return true
+		}
+		if waiting {
+			c.armPersist(now, s)
+		}
+	}
+	return false
+}
+
+// usable reports whether data may be bound to s: all that was bound before has left.
+func (c *Conn) usable(s *subflow) bool {
+	return s.up && !s.doomed && !s.fin && s.flow.Sent() == s.flow.Available() && canSend(s.flow)
+}
+
+func canSend(f *tcp.Flow) bool {
+	st := f.State()
+	return st == tcp.Established || st == tcp.CloseWait
+}
+
+// chunk returns how many octets of [from, to) go into one mapping on s now; 0: none.
+// waiting is set when a closed window, and nothing else, is the reason.
+func (c *Conn) chunk(s *subflow, from, to uint64, waiting *bool) int {
+	want := int(min(to-from, blockSize-from&blockMask, dataseq.MaxLen-1))
+	seg := c.segmentRoom(s)
+	burst := seg
+	if p := c.ep.pathOf(s.id.local.Addr()); p.Max > seg {
+		burst = p.Max / seg * seg
+	}
+	want = min(want, burst)
+	quiet := s.flow.InFlight() == 0
+	if c.mode == multi && from == c.snd.next {
+		room := int64(c.snd.edge - from)
+		if c.snd.edge < from {
+			room = 0
+		}
+		if room < int64(want) {
+			// Sender's silly window avoidance (RFC 9293 section 3.8.6.2.1), at the
+			// level that owns the window.
+			switch {
+			case room >= int64(seg):
+				want = int(room) / seg * seg
+			case quiet && room > 0 && c.snd.una == from:
+				want = int(room)
+			default:
+				*waiting = true
+				return 0
+			}
+		}
+	}
+	w := s.flow.Window()
+	if w >= want {
+		return want
+	}
+	if w >= seg {
+		return w / seg * seg
+	}
+	if quiet {
+		if w == 0 {
+			*waiting = true
+		}
+		return w
+	}
+	if s.flow.PeerWindow() < want {
+		c.ep.stats.SndWndShared++ // the subflow's own window (R3.3.5-03)
+	}
+	return 0
+}
+
+// segmentRoom is how many octets of data fit into one packet of s beside a mapping.
+func (c *Conn) segmentRoom(s *subflow) int {
+	o := 0
+	if s.flow.Timestamps() {
+		o = 12
+	}
+	if c.mode == multi {
+		o += 4 + 10
+		if c.capableNext(s) {
+			o += 8
+		} else {
+			o += 4
+			if s.ackWide {
+				o += 4
+			}
+			if !c.shortDSN(s) {
+				o += 4
+			}
+		}
+		if c.checksum {
+			o += 2
+		}
+		o = (o + 3) &^ 3
+	}
+	return max(s.flow.MSS()-o, 1)
+}
+
+// capableNext reports whether the next mapping on s goes into MP_CAPABLE: the one at
+// SSN 1 of an opener that has heard nothing yet (R3.1-16, NOTES 1.16).
+func (c *Conn) capableNext(s *subflow) bool {
+	return c.opener && c.version == wire.V1 && s.index == 0 && s.flow.Available() == 0 && !c.hs.proven && c.mode == multi
+}
+
+// shortDSN reports whether 4 octets of a DSN suffice on s: the stream cannot wrap
+// around them within a maximum segment lifetime (R3.3.1-16).
+func (c *Conn) shortDSN(s *subflow) bool {
+	if !c.ep.cfg.ShortDSN {
+		return false
+	}
+	cwnd, _ := s.flow.Cwnd()
+	rtt, _ := s.flow.RTT()
+	const msl = 2 * time.Minute
+	return rtt > 0 && float64(cwnd)*float64(msl)/float64(rtt) < 1<<31
+}
+
+// bind declares that n octets from data offset from on are the next of s.
+func (c *Conn) bind(now time.Time, s *subflow, from uint64, n int, flags sentFlags) {
+	snd := &c.snd
+	m := sent{sub: s.flow.Available(), data: from, len: n, flags: flags}
+	if c.shortDSN(s) {
+		m.flags |= sentShort
+	}
+	if c.capableNext(s) {
+		m.flags |= sentCapable
+	}
+	fresh := flags&sentAgain == 0
+	switch c.mode {
+	case plain:
+		m.flags |= sentPlain
+		if c.fb.announce {
+			c.fb.announce = false
+			m.flags |= sentInfinite
+			c.ep.stats.InfiniteMapTx++
+		}
+	case multi:
+		if fresh && snd.closed && !snd.finSent && from+uint64(n) == snd.buf.end && m.flags&sentCapable == 0 {
+			m.flags |= sentFin // R3.3.3-02
+			c.declareFin(now)
+		} else if !fresh && snd.finSent && from+uint64(n) == snd.buf.end && m.flags&sentCapable == 0 {
+			m.flags |= sentFin
+		}
+		if c.checksum {
+			m.payload = snd.buf.sum(from, n)
+			m.sum = dataseq.PseudoSum(c.own.space.DSN(from), dataseq.Subflow{}.SSN(m.sub), m.wireLen()).Add(m.payload).Checksum()
+		}
+	}
+	if s.flow.Extend(n) != nil {
+		return
+	}
+	s.maps.push(m)
+	if fresh {
+		snd.next += uint64(n)
+	}
+	if !c.timers.armed(timerResend) {
+		c.armResend(now)
+	}
+}
+
+// wireLen is the data-level length of m: its DATA_FIN counts (R3.3.1-22).
+func (m *sent) wireLen() uint16 {
+	n := m.len
+	if m.flags&sentFin != 0 {
+		n++
+	}
+	return uint16(n)
+}
+
+// byPreference returns the subflows in the order in which they should take data: the
+// lowest round-trip time first.
+func (c *Conn) byPreference() []*subflow {
+	if len(c.subflows) < 2 {
+		return c.subflows
+	}
+	return c.prefer()
+}

@@ -1,0 +1,95 @@
+package fsm
+
+import "time"
+
+// declareFin notes that the DATA_FIN has a place in the data sequence space.
+func (c *Conn) declareFin(now time.Time) {
+	c.snd.finSent = true
+	c.snd.finAt = nanos(now)
+	c.ep.stats.DataFinTx++
+}
+
+// assignFin sends the end of our stream once all data is bound: a DATA_FIN on an ACK
+// of its own, or the FIN of plain TCP.
+func (c *Conn) assignFin(now time.Time) bool {
+	snd := &c.snd
+	if !snd.closed || snd.finSent || c.mode != multi {
+		return false
+	}
+	s := c.anyUp()
+	if s == nil {
+		return false
+	}
+	c.declareFin(now)
+	c.sendDataFin(now)
+	return true
+}
+
+// sendDataFin queues the DATA_FIN on every subflow (section 3.3.3 has it on one at
+// least; Linux does so too).
+func (c *Conn) sendDataFin(now time.Time) {
+	for _, s := range c.subflows {
+		if s.up && !s.doomed {
+			s.dataFin = true
+			s.flow.RequestAck()
+		}
+	}
+	if !c.timers.armed(timerResend) {
+		c.armResend(now)
+	}
+}
+
+func (c *Conn) anyUp() *subflow {
+	for _, s := range c.subflows {
+		if s.up && !s.doomed {
+			return s
+		}
+	}
+	return nil
+}
+
+// closeSubflows sends FINs where their time has come: on all subflows when both ends
+// of the data stream are acknowledged (R3.3.3-05 to R3.3.3-07), of plain TCP behind
+// the last octet.
+func (c *Conn) closeSubflows(now time.Time) {
+	snd := &c.snd
+	if c.mode == plain {
+		if snd.closed && (snd.next == snd.buf.end || !c.opened && snd.buf.end == 0) && !c.ended {
+			for _, s := range c.subflows {
+				if !s.fin && !s.doomed {
+					s.fin = true
+					s.flow.Close(now)
+				}
+			}
+		}
+		if c.opened && snd.closed && c.rcv.finDone && len(c.subflows) == 1 && c.subflows[0].flow.FinAcked() && !c.finished {
+			c.finish(now)
+		}
+		return
+	}
+	if c.mode != multi || !c.opened {
+		return
+	}
+	done := snd.finAcked && c.rcv.finDone
+	for _, s := range c.subflows {
+		if s.fin || s.doomed || !s.up {
+			continue
+		}
+		if done || s.flow.PeerClosed() && (snd.finAcked || len(c.subflows) > 1) && s.flow.Acked() == s.flow.Available() {
+			s.fin = true
+			s.flow.Close(now)
+		}
+	}
+	if done && !c.finished {
+		c.finish(now)
+	}
+}
+
+// finish notes that both directions are done. The application is told; subflows have
+// some time to close.
+func (c *Conn) finish(now time.Time) {
+	c.finished = true
+	c.timers.stop(timerResend)
+	c.timers.stop(timerPersist)
+	c.timers.arm(timerLinger, nanos(now)+int64(c.ep.cfg.CloseWait))
+}

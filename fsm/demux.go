@@ -1,0 +1,161 @@
+package fsm
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// HandleSegment takes a segment that arrived. Neither seg nor what it points to is
+// kept. It returns nothing: what is wrong with a segment is counted.
+func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
+	if seg.Sum == wire.SumBad {
+		e.stats.InCsumErrors++
+		return
+	}
+	id := flowID{seg.Dst, seg.Src}
+	if s := e.subflows[id]; s != nil {
+		// Behind the handshake the addresses decide (R3.2-23).
+		s.conn.handleSegment(now, s, seg)
+		s.conn.settle(now)
+		return
+	}
+	if w := e.waits.find(id); w != nil {
+		if !w.Reusable(seg) || e.listenerFor(seg.Dst) == nil {
+			if out := e.replies.next(); out != nil && w.HandleSegment(now, seg, out) {
+				e.replies.commit()
+			}
+			return
+		}
+		next := w.NextISS()
+		e.waits.remove(id)
+		e.flows.TimeWaitRecycled++
+		e.handleSYN(now, seg, next)
+		return
+	}
+	if seg.Flags&(wire.SYN|wire.ACK|wire.RST|wire.FIN) == wire.SYN && e.handleSYN(now, seg, 0) {
+		return
+	}
+	e.stats.NoSuchConn++
+	if out := e.replies.next(); out != nil && tcp.ResetFor(seg, out) {
+		e.replies.commit()
+	}
+}
+
+// listenerFor returns the listener of an address, or of its port on any address.
+func (e *Endpoint) listenerFor(a netip.AddrPort) *Listener {
+	if l := e.listeners[a]; l != nil {
+		return l
+	}
+	any := netip.IPv4Unspecified()
+	if !a.Addr().Is4() {
+		any = netip.IPv6Unspecified()
+	}
+	return e.listeners[netip.AddrPortFrom(any, a.Port())]
+}
+
+// reset queues a RST in answer to seg, with the reason.
+func (e *Endpoint) reset(seg *wire.Segment, why wire.ResetReason) {
+	if out := e.replies.next(); out != nil && tcp.ResetFor(seg, out) {
+		out.Options, _ = wire.MPTCPRst{Reason: why}.Append(out.Options)
+		e.stats.MPRstTx++
+		e.replies.commit()
+	}
+}
+
+// maxReplies bounds the answers that wait for a poll.
+const maxReplies = 256
+
+// replies is a bounded queue of segments that belong to no connection.
+type replies struct {
+	q    []wire.Segment
+	head int
+	lost *uint64
+}
+
+// next returns a place to write a reply to, or nil when there are too many.
+func (r *replies) next() *wire.Segment {
+	if len(r.q)-r.head >= maxReplies {
+		return nil
+	}
+	if r.head > 0 && len(r.q) == cap(r.q) {
+		for i := r.head; i < len(r.q); i++ {
+			// Swapped, not copied: each keeps the octets of its options.
+			r.q[i-r.head], r.q[i] = r.q[i], r.q[i-r.head]
+		}
+		r.q, r.head = r.q[:len(r.q)-r.head], 0
+	}
+	n := len(r.q)
+	if n < cap(r.q) {
+		r.q = r.q[:n+1]
+	} else {
+		r.q = append(r.q, wire.Segment{})
+	}
+	s := &r.q[n]
+	r.q = r.q[:n]
+	return s
+}
+
+// commit queues what was written to the place that next returned.
+func (r *replies) commit() { r.q = r.q[:len(r.q)+1] }
+
+func (r *replies) poll(seg *wire.Segment) bool {
+	if r.head == len(r.q) {
+		return false
+	}
+	s := &r.q[r.head]
+	opts := append(seg.Options[:0], s.Options...)
+	*seg = *s
+	seg.Options = opts
+	r.head++
+	if r.head == len(r.q) {
+		r.q, r.head = r.q[:0], 0
+	}
+	return true
+}
+
+// timeWaits holds the records of flows in TIME-WAIT, in the order they came.
+type timeWaits struct {
+	m map[flowID]*tcp.TimeWaiter
+	q []flowID
+}
+
+func (w *timeWaits) find(id flowID) *tcp.TimeWaiter { return w.m[id] }
+
+func (w *timeWaits) add(id flowID, r tcp.TimeWaiter) {
+	if w.m == nil {
+		w.m = map[flowID]*tcp.TimeWaiter{}
+	}
+	w.m[id] = &r
+	w.q = append(w.q, id)
+}
+
+func (w *timeWaits) remove(id flowID) { delete(w.m, id) }
+
+// expire drops the records that are due; one whose wait was restarted goes to the
+// end of the queue.
+func (w *timeWaits) expire(t int64) {
+	for len(w.q) > 0 {
+		id := w.q[0]
+		r := w.m[id]
+		if r != nil && nanos(r.Deadline()) > t {
+			return
+		}
+		w.q = w.q[1:]
+		if r != nil {
+			delete(w.m, id)
+		}
+	}
+}
+
+func (w *timeWaits) next() int64 {
+	for len(w.q) > 0 {
+		if r := w.m[w.q[0]]; r != nil {
+			return nanos(r.Deadline())
+		}
+		w.q = w.q[1:]
+	}
+	return 0
+}

@@ -1,0 +1,205 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// pollSubflow fills in the next segment of one flow and dresses it with options. The
+// flow's own SACK blocks come last and take what room is left (NOTES 1.24).
+func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
+	f := s.flow
+	out, ok := f.Poll(now, seg)
+	if !ok {
+		return false
+	}
+	var data []byte
+	var m *sent
+	carried := carriage{}
+	switch out.Kind {
+	case tcp.KindSYN:
+		c.dressSYN(now, s, seg)
+	case tcp.KindReset:
+		c.dressReset(s, seg)
+	case tcp.KindData, tcp.KindProbe:
+		if out.Max > 0 {
+			m = s.maps.find(out.Off)
+			if m == nil {
+				return false
+			}
+			skip := out.Off - m.sub
+			data = c.snd.buf.slice(m.data+skip, min(out.Max, m.len-int(skip)))
+			c.dressData(s, m, seg)
+			break
+		}
+		c.dressAck(s, seg, &carried)
+	default:
+		c.dressAck(s, seg, &carried)
+	}
+	if !f.Commit(now, &out, seg, data) {
+		return false
+	}
+	if m != nil && m.len == len(seg.Payload) && m.flags&sentPlain == 0 && c.checksum {
+		// One sum for both checksums (paper section 3.3.6, P-3.3.6-03).
+		seg.Sum, seg.PayloadSum = wire.SumGood, m.payload
+	}
+	c.sentOn(s, out.Kind, &carried)
+	return true
+}
+
+// carriage notes what an ACK carried, to be acted on once it was committed.
+type carriage struct{ dataFin, fail, fastclose, signal bool }
+
+func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
+	if k == tcp.KindReset {
+		s.fastOut = false
+		return
+	}
+	if w.dataFin {
+		s.dataFin = false
+	}
+	if w.fail {
+		s.sendFail = false
+		c.ep.stats.MPFailTx++
+	}
+	if w.fastclose {
+		s.fastOut = false
+		c.ep.stats.MPFastcloseTx++
+	}
+	if w.signal {
+		c.signalSent(s)
+	}
+}
+
+// dressData puts the mapping m on a segment with its octets, and the DATA_ACK.
+func (c *Conn) dressData(s *subflow, m *sent, seg *wire.Segment) {
+	switch {
+	case m.flags&sentInfinite != 0:
+		c.dressInfinite(m, seg)
+		return
+	case c.mode != multi || m.flags&sentPlain != 0:
+		return // no option after a fallback (R3.1-20)
+	case m.flags&sentCapable != 0:
+		o := c.bothKeys()
+		o.HasData, o.DataLen = true, m.wireLen()
+		o.HasSum, o.Sum = c.checksum, m.sum
+		seg.Options, _ = o.Append(seg.Options)
+		return
+	}
+	d := c.ackDSS(s)
+	d.Flags |= wire.DSSMap
+	if m.flags&sentShort == 0 {
+		d.Flags |= wire.DSSMap8
+	}
+	if m.flags&sentFin != 0 {
+		d.Flags |= wire.DSSFin
+	}
+	d.DSN = c.own.space.DSN(m.data)
+	d.SSN = dataseq.Subflow{}.SSN(m.sub)
+	d.DataLen = m.wireLen()
+	d.HasSum, d.Sum = c.checksum, m.sum
+	c.appendDSS(seg, &d)
+}
+
+// ackDSS is a DSS with the DATA_ACK alone: as wide as the peer's last DSN asks for
+// (R3.3.2-02).
+func (c *Conn) ackDSS(s *subflow) wire.DSS {
+	if c.fb.failed || !c.peer.known {
+		// Nothing at or behind the failed mapping is acknowledged (R3.7-08), and what
+		// lies before was.
+		if !c.peer.known {
+			return wire.DSS{}
+		}
+	}
+	a := c.rcv.next
+	if c.rcv.finDone {
+		a++
+	}
+	d := wire.DSS{Flags: wire.DSSAck, DataAck: c.peer.space.DSN(a)}
+	if s.ackWide {
+		d.Flags |= wire.DSSAck8
+	}
+	return d
+}
+
+// appendDSS appends d; where there is no room, its DATA_ACK shrinks to 4 octets.
+func (c *Conn) appendDSS(seg *wire.Segment, d *wire.DSS) {
+	if len(seg.Options)+d.Size() > wire.MaxOptions {
+		d.Flags &^= wire.DSSAck8
+	}
+	seg.Options, _ = d.Append(seg.Options)
+}
+
+// dressAck puts options on a segment without data: the DATA_ACK, and signals.
+func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
+	if s.fastOut {
+		seg.Options, _ = wire.MPFastclose{Key: c.peer.key}.Append(seg.Options)
+		w.fastclose = true
+		return
+	}
+	if s.sendFail {
+		seg.Options, _ = wire.MPFail{DSN: s.failDSN}.Append(seg.Options)
+		w.fail = true
+	}
+	if c.mode != multi {
+		return
+	}
+	if s.join.active && !c.dressJoinACK(s, seg) {
+		return
+	}
+	if c.opener && s.index == 0 && !c.hs.proven && s.flow.State() != tcp.SynSent {
+		// The third ACK, and until the peer has shown that it has our key (R3.1-03).
+		seg.Options, _ = c.bothKeys().Append(seg.Options)
+		if !s.dataFin {
+			return
+		}
+	}
+	d := c.ackDSS(s)
+	if s.dataFin {
+		d.Flags |= wire.DSSMap | wire.DSSMap8 | wire.DSSFin
+		d.DSN = c.own.space.DSN(c.snd.buf.end)
+		d.SSN, d.DataLen = 0, 1 // R3.3.3-03
+		if d.HasSum = c.checksum; d.HasSum {
+			d.Sum = dataseq.PseudoSum(d.DSN, 0, 1).Checksum()
+		}
+		if len(seg.Options)+d.Size()-4 > wire.MaxOptions {
+			s.flow.RequestAck() // no room beside MP_CAPABLE: an ACK of its own
+			c.hs.proven = true
+			return
+		}
+		w.dataFin = true
+		c.appendDSS(seg, &d)
+		return
+	}
+	c.dressSignals(s, seg, &d, w)
+}
+
+// dressReset puts on a RST what it has to say.
+func (c *Conn) dressReset(s *subflow, seg *wire.Segment) {
+	if s.fastOut && c.peer.known {
+		seg.Options, _ = wire.MPFastclose{Key: c.peer.key}.Append(seg.Options)
+		c.ep.stats.MPFastcloseTx++
+	}
+	if s.sendFail {
+		seg.Options, _ = wire.MPFail{DSN: s.failDSN}.Append(seg.Options)
+		c.ep.stats.MPFailTx++
+	}
+	if s.reset.has && c.version == wire.V1 { // version 0 has none (V0-09)
+		seg.Options, _ = wire.MPTCPRst{Reason: wire.ResetReason(s.reset.reason)}.Append(seg.Options)
+		c.ep.stats.MPRstTx++
+	}
+}
+
+// resetSubflow ends s with a RST that gives the reason.
+func (c *Conn) resetSubflow(now time.Time, s *subflow, why wire.ResetReason) {
+	if s.doomed {
+		return
+	}
+	s.doomed, s.up = true, false
+	s.reset = resetOption{has: c.mode == multi || s.join.active, reason: uint8(why)}
+	c.ep.trace(now, c, "reset subflow: "+why.String())
+	s.flow.Abort(now)
+}

@@ -1,0 +1,174 @@
+package fsm
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// Endpoint is a host: its connections, its listeners and what it answers to
+// segments that belong to neither.
+//
+// Getters: Stats, FlowStats, Deadline. They change nothing.
+//
+// Handle: HandleSegment, HandleTimer, HandlePath and HandleICMP take what comes from
+// outside.
+//
+// Application calls: Listen, Dial, Prepare, and those of Listener and Conn.
+//
+// Poll: PollSegment until it reports false, after each call of the two groups
+// above; then PollEvent, likewise. Deadline is right once PollSegment has reported
+// false.
+type Endpoint struct {
+	cfg   Config
+	tcp   *tcp.Config
+	flows tcp.Stats
+	stats Stats
+	isn   tcp.ISN
+
+	subflows  map[flowID]*subflow
+	tokens    map[wire.Token]*Conn
+	listeners map[netip.AddrPort]*Listener
+	waits     timeWaits
+	paths     []Path
+	port      uint16 // the ephemeral port tried next
+
+	pool    keyPool
+	blocks  blockPool
+	run     connQueue // those with something to send, perhaps
+	events  connQueue
+	timers  deadlines
+	replies replies
+	opts    options // of the segment being handled
+}
+
+// flowID names a flow by its addresses, from this host's point of view.
+type flowID struct{ local, remote netip.AddrPort }
+
+// Path is a way out of this host: an interface, or a tunnel.
+type Path struct {
+	ID     uint16     // what Segment.Path names; not 0
+	Local  netip.Addr // the address of this host there
+	MTU    int        // octets of an IP packet; 0: 1500
+	Max    int        // octets of payload in a segment that the link will cut; 0: it does not
+	Backup bool       // to be used only when nothing else works
+	Up     bool       // false: the path is gone
+}
+
+// NewEndpoint returns a host. The error is a *LocalError, or a *tcp.LocalError for a
+// field of Config.TCP.
+func NewEndpoint(cfg Config) (*Endpoint, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	e := &Endpoint{cfg: cfg, subflows: map[flowID]*subflow{}, tokens: map[wire.Token]*Conn{},
+		listeners: map[netip.AddrPort]*Listener{}, port: firstEphemeral}
+	var err error
+	if e.tcp, err = e.cfg.flowConfig(); err != nil {
+		return nil, err
+	}
+	if e.tcp.Stats == nil {
+		e.tcp.Stats = &e.flows
+	}
+	for i := 0; i < len(e.isn.Secret); i += 8 {
+		v := e.cfg.Rand.Uint64()
+		for j := range 8 {
+			e.isn.Secret[i+j] = byte(v >> (8 * j))
+		}
+	}
+	if !cfg.Plain {
+		e.Prepare(e.cfg.KeyPool)
+	}
+	return e, nil
+}
+
+// Stats returns the counters of Multipath TCP.
+func (e *Endpoint) Stats() *Stats { return &e.stats }
+
+// FlowStats returns the counters of TCP, over all subflows.
+func (e *Endpoint) FlowStats() *tcp.Stats { return e.tcp.Stats }
+
+// HandlePath tells of a path that came, changed or, without Up, went. Flows that
+// leave by it stay; what they are bound to is their address.
+func (e *Endpoint) HandlePath(now time.Time, p Path) {
+	for i := range e.paths {
+		if e.paths[i].ID == p.ID {
+			e.paths[i] = p
+			return
+		}
+	}
+	e.paths = append(e.paths, p)
+}
+
+// pathOf returns the path with the address local, and a default where there is none.
+func (e *Endpoint) pathOf(local netip.Addr) Path {
+	for _, p := range e.paths {
+		if p.Up && p.Local == local {
+			return p
+		}
+	}
+	return Path{Local: local}
+}
+
+// HandleICMP takes an ICMP error, which is believed only if it quotes what is in
+// flight (RFC 5927 section 4.1).
+func (e *Endpoint) HandleICMP(now time.Time, m *wire.ICMP) {
+	s := e.subflows[flowID{m.Src, m.Dst}]
+	if s == nil || m.Sum == wire.SumBad {
+		return
+	}
+	switch m.Kind {
+	case wire.ICMPTooBig:
+		s.flow.HandleMTU(now, int(m.MTU), m.Seq)
+	case wire.ICMPUnreachable:
+		s.flow.HandleUnreachable(now, m.Seq)
+	}
+	s.conn.settle(now)
+}
+
+// HandleTimer does what is due. Early and repeated calls do nothing.
+func (e *Endpoint) HandleTimer(now time.Time) {
+	t := nanos(now)
+	for len(e.timers) > 0 && e.timers[0].due <= t {
+		c := e.timers[0]
+		e.timers.set(c, 0)
+		c.handleTimer(now)
+		c.settle(now)
+	}
+	e.waits.expire(t)
+}
+
+// Deadline returns when HandleTimer is due; zero: never.
+func (e *Endpoint) Deadline() time.Time {
+	at := e.waits.next()
+	if len(e.timers) > 0 {
+		at = sooner(at, e.timers[0].due)
+	}
+	return instant(at)
+}
+
+// PollSegment fills in the segment to be sent next and reports whether there is one.
+// Options are appended to seg.Options[:0]; seg.Payload is valid until the next Handle
+// or application call. Where seg.Sum is SumGood, seg.PayloadSum is the payload's sum.
+func (e *Endpoint) PollSegment(now time.Time, seg *wire.Segment) bool {
+	if e.replies.poll(seg) {
+		return true
+	}
+	for c := e.run.front(); c != nil; c = e.run.front() {
+		if c.poll(now, seg) {
+			return true
+		}
+		e.run.pop()
+		c.runnable = false
+		c.rest(now)
+	}
+	return false
+}
+
+func (e *Endpoint) trace(now time.Time, c *Conn, what string) {
+	if e.cfg.Trace != nil {
+		e.cfg.Trace(now, c, what)
+	}
+}

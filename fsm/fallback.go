@@ -1,0 +1,215 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// fallback is how a connection became plain TCP (RFC 8684 section 3.7).
+type fallback struct {
+	done     bool
+	failed   bool // a checksum failed on the only subflow: what follows is held
+	mine     bool // ...and we said so first
+	announce bool // the next data carries the infinite mapping
+
+	// From subflow offset sub on, the peer's octets are those of its stream from
+	// data on, whatever any option says.
+	sub, data uint64
+}
+
+// sole reports whether s is the only subflow.
+func (c *Conn) sole(s *subflow) bool { return len(c.subflows) == 1 && c.subflows[0] == s }
+
+// raw reports whether octets of s are taken in subflow order, without mappings.
+func (c *Conn) raw(s *subflow) bool { return c.mode == plain || c.fb.failed }
+
+// rawOff is the place in the stream of the octet at subflow offset off.
+func (c *Conn) rawOff(off uint64) uint64 { return off - c.fb.sub + c.fb.data }
+
+// contiguous reports whether the peer's stream can go on in subflow order: nothing is
+// missing that the only subflow will not bring (RFC 8684 section 3.7).
+func (c *Conn) contiguous(s *subflow) bool {
+	if c.rcv.next == c.rcv.top {
+		return true
+	}
+	return !s.dropped && s.flow.Received() < s.end
+}
+
+// fallBack makes the connection plain TCP, for good. s is nil before there is data.
+func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string) {
+	if c.mode == plain {
+		return
+	}
+	if counter != nil {
+		*counter++
+	}
+	if name != "" {
+		c.ep.trace(now, c, name)
+	}
+	c.mode = plain
+	c.fb.done = true
+	if c.own.known && c.ep.tokens[c.own.token] == c {
+		delete(c.ep.tokens, c.own.token)
+	}
+	if c.hs.estab {
+		c.hs.estab = false
+		c.ep.stats.MPCurrEstab--
+	}
+	if !c.fb.failed && s != nil && s.anyMap {
+		c.fb.sub, c.fb.data = s.end, c.rcv.top
+	}
+	c.rcv.pending = nil
+	c.rcv.hasFin = c.rcv.hasFin && c.rcv.finDone
+	for _, t := range []timer{timerResend, timerPersist, timerUnmapped} {
+		c.timers.stop(t)
+	}
+	c.snd.again = nil
+	c.happened(FellBack)
+	if s == nil {
+		return
+	}
+	c.plainAcked(s)
+	c.releaseHeld(now, s)
+	c.advance(now)
+	c.openWindow(now)
+	if s.flow.PeerClosed() {
+		c.rcv.hasFin, c.rcv.fin = true, c.rawOff(s.flow.Received())
+		c.advance(now)
+	}
+}
+
+// takeRaw takes octets in subflow order, after a fallback or while one is awaited.
+// Where an earlier mapping still tells, as for what TCP repeats, it does.
+func (c *Conn) takeRaw(off uint64, p []byte, s *subflow) (kept int) {
+	for len(p) > 0 {
+		n, data := len(p), c.rawOff(off)
+		if off < c.fb.sub && !c.fb.failed {
+			n = int(min(uint64(n), c.fb.sub-off))
+			if m, ok := s.table.Lookup(off); ok {
+				n, data = int(min(uint64(n), m.End()-off)), m.Shift(off)
+			}
+		}
+		k := c.insert(s, data, p[:n])
+		kept += k
+		if k < n {
+			return kept
+		}
+		off, p = off+uint64(n), p[n:]
+	}
+	return kept
+}
+
+// fallBackSender falls back because the peer's segments have lost their options. The
+// infinite mapping tells a peer whose segments have not (R3.7-04).
+func (c *Conn) fallBackSender(now time.Time, s *subflow) bool {
+	if s.maps.odd > 0 || len(c.subflows) != 1 || !c.contiguous(s) {
+		// The only subflow carries data twice: no TCP could make a stream of it.
+		c.ep.stats.FallbackFailed++
+		c.resetSubflow(now, s, wire.ResetMiddlebox)
+		return true
+	}
+	counter, name := &c.ep.stats.DssFallback, "DssFallback"
+	if !c.snd.proven {
+		counter, name = &c.ep.stats.MPCapableDataFallback, "MPCapableDataFallback"
+	}
+	c.fb.announce = true
+	c.fallBack(now, s, counter, name)
+	return true
+}
+
+// dressInfinite puts the infinite mapping on its segment: one that reaches back to
+// the last octets known to have arrived (R3.7-10).
+func (c *Conn) dressInfinite(m *sent, seg *wire.Segment) {
+	d := wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: c.own.space.DSN(m.data), SSN: dataseq.Subflow{}.SSN(m.sub), HasSum: c.checksum}
+	seg.Options, _ = d.Append(seg.Options)
+}
+
+// takeInfinite takes an infinite mapping: data offset off at the SSN of d. It reports
+// whether the segment is to be processed.
+func (c *Conn) takeInfinite(now time.Time, s *subflow, off uint64, d *wire.DSS) bool {
+	c.ep.stats.InfiniteMapRx++
+	c.ep.trace(now, c, "InfiniteMapRx")
+	if !c.sole(s) {
+		c.resetSubflow(now, s, wire.ResetMPTCPError)
+		return false
+	}
+	if !c.fb.failed {
+		sub, ok := dataseq.Subflow{}.Off(s.flow.Received(), d.SSN)
+		if !ok || !c.contiguous(s) {
+			c.ep.stats.FallbackFailed++
+			c.resetSubflow(now, s, wire.ResetMiddlebox)
+			return false
+		}
+		if s.anyMap && off-sub != c.rcv.top-s.end && (off != c.rcv.top || sub < s.end) {
+			return true // agrees with nothing that was said before
+		}
+		c.fallBack(now, s, nil, "")
+		c.fb.sub, c.fb.data = max(sub, s.end), off+(max(sub, s.end)-sub)
+		c.openWindow(now)
+		return true
+	}
+	c.fallBack(now, s, nil, "")
+	return true
+}
+
+// badChecksum answers a mapping whose checksum failed (RFC 8684 section 3.7).
+func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
+	c.ep.stats.DataCsumErr++
+	c.ep.trace(now, c, "DataCsumErr")
+	s.failDSN, s.sendFail = c.peer.space.DSN(m.Data), true
+	lo := max(m.Data, c.rcv.next)
+	if !c.sole(s) || m.Data > c.rcv.next && !c.contiguous(s) || m.Data < c.rcv.next {
+		// R3.7-06, R3.7-12: what this subflow brought from there on is worth nothing.
+		c.rcv.buf.Remove(lo, max(lo, m.DataEnd()))
+		c.resetSubflow(now, s, wire.ResetMiddlebox)
+		return
+	}
+	c.fb.failed, c.fb.mine = true, true
+	c.fb.sub, c.fb.data = m.Sub, m.Data
+	c.rcv.pending = nil
+	s.flow.RequestAck() // R3.7-09
+}
+
+// takeFail takes an MP_FAIL. It reports whether the segment is to be processed.
+func (c *Conn) takeFail(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
+	off, ok := c.own.space.Off(o.fail.DSN)
+	if !ok || off > c.snd.next {
+		return true // of data that was never sent
+	}
+	c.ep.stats.MPFailRx++
+	c.ep.trace(now, c, "MPFailRx")
+	if seg.Flags.Has(wire.RST) || !c.sole(s) {
+		return true
+	}
+	if c.fb.failed {
+		c.fb.announce = true
+		c.fallBack(now, s, nil, "") // the answer to ours
+		return true
+	}
+	if s.maps.odd > 0 || !c.contiguous(s) {
+		c.ep.stats.FallbackFailed++
+		c.resetSubflow(now, s, wire.ResetMiddlebox)
+		return false
+	}
+	c.fb.announce = true
+	c.fallBack(now, s, nil, "")
+	c.answerFail(s)
+	return true
+}
+
+// answerFail answers an MP_FAIL with one of ours (R3.7-11).
+func (c *Conn) answerFail(s *subflow) {
+	s.failDSN, s.sendFail = c.peer.space.DSN(c.rcv.next), true
+	s.flow.RequestAck()
+}
+
+// lateFail repeats the answer to an MP_FAIL when the first was lost.
+func (c *Conn) lateFail(now time.Time, s *subflow, o *options) {
+	if o.hasFail && c.fb.done && !c.fb.mine && c.peer.known {
+		if off, ok := c.own.space.Off(o.fail.DSN); ok && off <= c.snd.next {
+			c.answerFail(s)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// handshake is what a connection keeps of MP_CAPABLE (RFC 8684 section 3.1).
+type handshake struct {
+	synOption bool // listener: the SYN that came last had the option
+	proven    bool // opener: the peer has our key, so the option need not be repeated (R3.1-14)
+	estab     bool // counted in MPCurrEstab
+	dropped   bool // a plain SYN was sent after those with the option
+}
+
+// offer draws a key for a SYN of ours.
+func (c *Conn) offer() {
+	if c.mode == plain {
+		return
+	}
+	s, ok := c.ep.newSecret(c.version)
+	if !ok {
+		c.mode = plain
+		return
+	}
+	c.own.set(s)
+	c.ep.tokens[s.token] = c
+	c.checksum = !c.ep.cfg.NoChecksum
+}
+
+// sane reports whether an MP_CAPABLE on seg may be acted on: its length fits the
+// segment (R3.1-05), B is clear (R3.1-24), and the one algorithm we know is named
+// (R3.1-27, R3.1-28).
+func sane(m *wire.MPCapable, seg *wire.Segment) bool {
+	return m.Fits(seg.Flags, len(seg.Payload)) && m.Flags&wire.CapableExtension == 0 && m.Flags&wire.CapableHMAC != 0
+}
+
+// judgeSYN decides what a SYN asks of a listener. It may be called again for a
+// repeated SYN, until the third packet settles the matter (R3.1-43).
+func (c *Conn) judgeSYN(seg *wire.Segment, o *options) {
+	e := c.ep
+	if e.cfg.Plain {
+		return
+	}
+	m := &o.capable
+	ok := o.hasCapable && !o.hasJoin && sane(m, seg) && e.cfg.Versions.has(m.Version)
+	if ok {
+		e.stats.MPCapableSYNRX++
+		ok = !(e.cfg.RefuseChecksum && m.Flags&wire.CapableChecksum != 0) // R3.1-35
+	}
+	c.hs.synOption = ok
+	if !ok {
+		if !c.own.known {
+			c.mode = plain // R3.1-40: no option in the SYN/ACK either
+		}
+		return
+	}
+	if !c.own.known {
+		s, unique := e.newSecret(m.Version)
+		if !unique {
+			c.mode, c.hs.synOption = plain, false
+			return
+		}
+		c.own.set(s)
+		e.tokens[s.token] = c
+	} else if c.version != m.Version {
+		c.hs.synOption = false
+		return
+	}
+	c.mode, c.version = asking, m.Version
+	// Either side's wish turns checksums on (R3.1-33).
+	c.checksum = !e.cfg.NoChecksum || m.Flags&wire.CapableChecksum != 0
+	c.notePeer(m)
+}
+
+// notePeer takes the peer's key and wishes from an option that has its key.
+func (c *Conn) notePeer(m *wire.MPCapable) {
+	if m.HasSender {
+		c.peer.set(newSecret(m.Sender, c.version))
+		for _, s := range c.subflows {
+			s.table.Data = c.peer.space
+		}
+	}
+	c.peerNoJoin = c.version != wire.V0 && m.Flags&wire.CapableNoJoin != 0 // V0-06
+}
+
+// judgeSYNACK decides, at the opener, what the SYN/ACK makes of the connection.
+func (c *Conn) judgeSYNACK(now time.Time, seg *wire.Segment, o *options) {
+	e := c.ep
+	m := &o.capable
+	if o.hasCapable && sane(m, seg) && m.Version == c.version && !(e.cfg.RefuseChecksum && m.Flags&wire.CapableChecksum != 0) {
+		e.stats.MPCapableSYNACKRX++
+		if m.Flags&wire.CapableChecksum != 0 {
+			c.checksum = true // R3.1-34
+		}
+		c.notePeer(m)
+		c.mode = multi
+		return
+	}
+	c.fallBack(now, nil, &e.stats.MPCapableFallbackSYNACK, "MPCapableFallbackSYNACK") // R3.1-39
+}
+
+// judgeACK decides, at the listener, what the first packet behind the SYN/ACK makes
+// of the connection. It reports whether the packet is to be processed.
+func (c *Conn) judgeACK(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
+	e := c.ep
+	m := &o.capable
+	if o.hasCapable && sane(m, seg) && m.Version == c.version && m.HasReceiver && m.Receiver == c.own.key &&
+		(c.version != wire.V0 || m.Sender == c.peer.key) {
+		e.stats.MPCapableACKRX++
+		c.notePeer(m)
+		c.mode = multi
+		return true
+	}
+	if o.hasDSS && !o.hasCapable {
+		if c.version == wire.V0 {
+			c.mode = multi // the SYN brought the key, so the mapping can be checked (V0-12)
+			return true
+		}
+		// The third ACK, or the first data, is late or lost, and its key with it.
+		// It will be repeated: unless this is that very octet (R3.1-14, R3.1-45).
+		first := seg.Seq == s.flow.IRS()+1
+		if !first || len(seg.Payload) == 0 && s.flow.SYNs() < 3 {
+			return false
+		}
+	}
+	c.fallBack(now, nil, &e.stats.MPCapableFallbackACK, "MPCapableFallbackACK") // R3.1-41, P-3.1-07
+	return true
+}
+
+// shake takes the handshake forward. It reports whether seg is to be processed.
+func (c *Conn) shake(now time.Time, s *subflow, seg *wire.Segment, o *options, ok bool) bool {
+	switch s.flow.State() {
+	case tcp.SynSent:
+		switch {
+		case ok && c.mode == asking:
+			c.judgeSYNACK(now, seg, o)
+		case seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN && c.mode == asking:
+			// Linux and we: a simultaneous open is plain TCP.
+			c.fallBack(now, nil, &c.ep.stats.SimultConnectFallback, "SimultConnectFallback")
+		}
+	case tcp.SynReceived:
+		switch {
+		case seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN && !c.opener:
+			c.judgeSYN(seg, o)
+		case ok && c.mode == asking && !seg.Flags.Has(wire.RST):
+			return c.judgeACK(now, s, seg, o)
+		}
+	}
+	return true
+}
+
+// shook is called when the flow of the first subflow is established.
+func (c *Conn) shook(now time.Time, s *subflow) {
+	s.up = true
+	c.opened = true
+	c.snd.edge = max(c.snd.edge, uint64(s.flow.PeerWindow()))
+	if c.halfOpen {
+		c.halfOpen = false
+		c.listener.halfOpen--
+		if c.listener.closed {
+			c.Abort(now)
+			return
+		}
+		c.listener.ready = append(c.listener.ready, c)
+	}
+	if c.mode == multi {
+		c.hs.estab = true
+		c.ep.stats.MPCurrEstab++
+		s.heardOption(nanos(now))
+		if c.opener && c.version == wire.V0 {
+			s.flow.RequestAck() // in version 0 the option never rides on data (V0-08)
+		}
+	}
+	c.openWindow(now)
+	c.happened(Opened | Writable)
+}
+
+// capable is the option of this side, as far as its flags go.
+func (c *Conn) capable() wire.MPCapable {
+	m := wire.MPCapable{Version: c.version, Flags: wire.CapableHMAC} // R3.1-26, R3.1-36
+	if c.checksum {
+		m.Flags |= wire.CapableChecksum
+	}
+	if c.ep.cfg.NoJoin && c.version != wire.V0 {
+		m.Flags |= wire.CapableNoJoin
+	}
+	return m
+}
+
+// dressSYN puts MP_CAPABLE on a SYN or SYN/ACK.
+func (c *Conn) dressSYN(now time.Time, s *subflow, seg *wire.Segment) {
+	if s.join.active {
+		c.dressJoinSYN(s, seg)
+		return
+	}
+	if c.mode != asking {
+		return
+	}
+	m := c.capable()
+	switch {
+	case !c.opener:
+		if !c.hs.synOption {
+			return
+		}
+		m.HasSender, m.Sender = true, c.own.key
+	case s.flow.SYNs() >= c.ep.cfg.CapableSYNs:
+		// Something may drop SYNs with the option (P-3.1-04, P-3.1-08).
+		if !c.hs.dropped {
+			c.hs.dropped = true
+			c.ep.stats.MPCapableSYNTXDrop++
+			c.ep.trace(now, c, "MPCapableSYNTXDrop")
+		}
+		return
+	default:
+		c.ep.stats.MPCapableSYNTX++
+		if c.version == wire.V0 {
+			m.HasSender, m.Sender = true, c.own.key
+		}
+	}
+	seg.Options, _ = m.Append(seg.Options)
+}
+
+// bothKeys is the option of the third ACK.
+func (c *Conn) bothKeys() wire.MPCapable {
+	m := c.capable()
+	m.HasSender, m.Sender = true, c.own.key
+	m.HasReceiver, m.Receiver = true, c.peer.key
+	return m
+}

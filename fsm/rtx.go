@@ -1,0 +1,230 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+)
+
+// armResend arms the data-level retransmission timer while anything is not
+// DATA_ACKed.
+func (c *Conn) armResend(now time.Time) {
+	snd := &c.snd
+	if c.mode != multi || snd.una == snd.next && (!snd.finSent || snd.finAcked) || c.ended {
+		c.timers.stop(timerResend)
+		return
+	}
+	d := 200 * time.Millisecond
+	for _, s := range c.subflows {
+		if s.up {
+			d = max(d, s.flow.RTO())
+		}
+	}
+	for range min(snd.tries, 10) { // R3.3.3-11: the exponent is bounded
+		d *= 2
+	}
+	c.timers.arm(timerResend, nanos(now)+int64(min(d, maxInterval)))
+}
+
+// onResend is the expiry (RFC 8684 section 3.3.6, R3.3.6-02): what the subflows have
+// delivered is not acknowledged at the data level.
+func (c *Conn) onResend(now time.Time) {
+	snd := &c.snd
+	if c.mode != multi {
+		return
+	}
+	if s := c.only(); s != nil && c.vanished(now, s) {
+		return
+	}
+	if snd.una < snd.next {
+		if !c.inTransit(snd.una) {
+			snd.tries++
+			snd.recover = snd.next
+			c.resendHead(now)
+		}
+	} else if snd.finSent && !snd.finAcked {
+		snd.tries++
+		c.sendDataFin(now)
+	}
+	c.armResend(now)
+}
+
+// vanished looks, on the only subflow, for a path that no longer passes options or a
+// peer that fell back in silence (NOTES 1.18), and falls back then: new data, or the
+// DATA_FIN, was delivered and nothing since came with an option.
+func (c *Conn) vanished(now time.Time, s *subflow) bool {
+	snd := &c.snd
+	delivered := snd.una < snd.next && !c.inTransit(snd.una)
+	if delivered && s.bare != 0 ||
+		snd.una == snd.next && snd.finSent && snd.tries >= maxFinTries && s.optAt < snd.finAt {
+		return c.fallBackSender(now, s)
+	}
+	return false
+}
+
+// maxFinTries is how many DATA_FINs go without any answer before the FIN of plain TCP
+// has to do.
+const maxFinTries = 4
+
+// inTransit reports whether the octet at data offset off is still being delivered by
+// TCP on some subflow.
+func (c *Conn) inTransit(off uint64) bool {
+	for _, s := range c.subflows {
+		if s.doomed || s.flow.State() == tcp.Closed {
+			continue
+		}
+		acked := s.flow.Acked()
+		for i := s.maps.index(acked); i < s.maps.len(); i++ {
+			m := s.maps.at(i)
+			if m.data <= off && off < m.dataEnd() && m.sub+(off-m.data) >= acked {
+				return true
+			}
+			if s.maps.odd == 0 && m.data > off {
+				break
+			}
+		}
+	}
+	return false
+}
+
+// resendHead queues the first octets that are not DATA_ACKed to be sent again, unless
+// a subflow still has them.
+func (c *Conn) resendHead(now time.Time) {
+	snd := &c.snd
+	if c.mode != multi || snd.una >= snd.next || c.inTransit(snd.una) {
+		return
+	}
+	for _, x := range snd.again {
+		if x.lo <= snd.una && snd.una < x.hi {
+			return
+		}
+	}
+	if s := c.only(); s != nil && !c.mayRepeat(s, snd.una) {
+		return
+	}
+	hi := min(snd.una+uint64(c.headLen()), snd.next)
+	snd.again = append(snd.again, extent{snd.una, hi})
+}
+
+// headLen is the length of the mapping at the head, which is what is likely missing.
+func (c *Conn) headLen() int {
+	for _, s := range c.subflows {
+		for i := range s.maps.len() {
+			m := s.maps.at(i)
+			if m.data <= c.snd.una && c.snd.una < m.dataEnd() {
+				return int(m.dataEnd() - c.snd.una)
+			}
+		}
+	}
+	return 1400
+}
+
+// mayRepeat reports whether the octet at off may be sent again on the only subflow: a
+// segment with an option must have come after the octet was acknowledged there. A
+// peer that fell back in silence would take the repetition for new data (NOTES 1.18).
+func (c *Conn) mayRepeat(s *subflow, off uint64) bool {
+	for i := range s.maps.len() {
+		m := s.maps.at(i)
+		if m.data <= off && off < m.dataEnd() && m.end() > s.heard {
+			return false
+		}
+	}
+	return true
+}
+
+// only returns the subflow of a connection that has one, and has none to come.
+func (c *Conn) only() *subflow {
+	if len(c.subflows) == 1 {
+		return c.subflows[0]
+	}
+	return nil
+}
+
+// assignAgain binds data that is to be sent again.
+func (c *Conn) assignAgain(now time.Time) bool {
+	snd := &c.snd
+	for len(snd.again) > 0 {
+		x := &snd.again[0]
+		x.lo = max(x.lo, snd.una)
+		if x.lo >= x.hi {
+			snd.again = snd.again[1:]
+			continue
+		}
+		for _, s := range c.byPreference() {
+			if !c.usable(s) || c.carries(s, x.lo) {
+				continue
+			}
+			waiting := false
+			if n := c.chunk(s, x.lo, x.hi, &waiting); n > 0 {
+				c.bind(now, s, x.lo, n, sentAgain)
+				c.ep.stats.MPTCPRetrans++
+				x.lo += uint64(n)
+				return true
+			}
+		}
+		return false
+	}
+	return false
+}
+
+// carries reports whether s is still delivering the octet at off.
+func (c *Conn) carries(s *subflow, off uint64) bool {
+	acked := s.flow.Acked()
+	for i := s.maps.index(acked); i < s.maps.len(); i++ {
+		if m := s.maps.at(i); m.data <= off && off < m.dataEnd() && m.sub+(off-m.data) >= acked {
+			return true
+		}
+	}
+	return false
+}
+
+// afterAck looks at what a segment acknowledged on its subflow, acked before it came.
+func (c *Conn) afterAck(now time.Time, s *subflow, acked uint64, option bool) {
+	moved := s.flow.Acked() > acked
+	if c.mode == plain {
+		if moved {
+			c.plainAcked(s)
+		}
+		return
+	}
+	if option {
+		s.heard = max(s.heard, s.flow.Acked())
+	}
+	if !moved || c.mode != multi {
+		return
+	}
+	c.release()
+	if option || c.fb.failed {
+		return
+	}
+	t := nanos(now)
+	if s.bare == 0 {
+		s.bare = t
+	}
+	switch {
+	case s.index != 0 && !s.join.proven:
+		c.resetSubflow(now, s, 6) // R3.7-03
+	case !c.sole(s):
+	case !c.snd.proven:
+		c.fallBackSender(now, s) // R3.7-04: data acknowledged, and never a DATA_ACK
+	case t-s.bare >= int64(s.flow.RTO()):
+		c.fallBackSender(now, s) // NOTES 1.18
+	}
+}
+
+// plainAcked frees what TCP has delivered after a fallback (R3.7-14).
+func (c *Conn) plainAcked(s *subflow) {
+	snd := &c.snd
+	acked := s.flow.Acked()
+	if i := s.maps.index(acked); i < s.maps.len() {
+		m := s.maps.at(i)
+		snd.una = max(snd.una, m.data+(max(acked, m.sub)-m.sub))
+	} else {
+		snd.una = snd.next
+	}
+	c.release()
+	if snd.full && c.Writable() > 0 {
+		snd.full = false
+		c.happened(Writable)
+	}
+}

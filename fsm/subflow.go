@@ -1,0 +1,88 @@
+package fsm
+
+import (
+	"net/netip"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+)
+
+// subflow is one TCP flow of a connection and what the connection keeps of it.
+type subflow struct {
+	conn  *Conn
+	flow  *tcp.Flow
+	id    flowID
+	index int // number in the connection, never reused: hint for the receive queue
+
+	up     bool // data may flow: behind the handshake and, of a join, the fourth ACK
+	doomed bool // reset by us; only the RST is still to be sent
+	fin    bool // our FIN was asked for
+
+	// Sending.
+	maps     mappings
+	dataFin  bool   // a DATA_FIN on an ACK of its own is to be sent
+	failDSN  uint64 // the DSN of an MP_FAIL to be sent
+	sendFail bool
+	fastOut  bool // an MP_FASTCLOSE is to be sent, on an ACK or a RST
+	reset    resetOption
+	heard    uint64 // Flow.Acked when an MPTCP option last arrived (NOTES: repeat only then)
+	bare     int64  // since when new data was acknowledged without any option; 0: not
+
+	// Receiving.
+	table   dataseq.Table
+	held    held
+	end     uint64 // end of the mapping that reaches farthest in the subflow
+	anyMap  bool   // a mapping was received
+	optAt   int64  // when an MPTCP option arrived last
+	ackWide bool   // the last DSN had 8 octets (R3.3.2-02)
+	dropped bool   // octets without a mapping were acknowledged and given up
+
+	join joinState
+}
+
+// resetOption is the MP_TCPRST for a RST of ours.
+type resetOption struct {
+	has    bool
+	reason uint8
+}
+
+func (c *Conn) addSubflow(f *tcp.Flow) *subflow {
+	s := &subflow{conn: c, flow: f, id: flowID{f.Local(), f.Remote()}, index: c.nextIndex}
+	c.nextIndex++
+	s.table.Data = c.peer.space
+	s.table.Max = c.ep.cfg.MaxMappings
+	c.subflows = append(c.subflows, s)
+	c.ep.subflows[s.id] = s
+	if len(c.subflows) == 1 && c.nextIndex == 1 {
+		c.local, c.remote = f.Local(), f.Remote()
+	}
+	return s
+}
+
+// Subflow describes a subflow to the application.
+type Subflow struct {
+	Local, Remote netip.AddrPort
+	Up            bool // data may be sent on it
+	Flow          *tcp.Flow
+}
+
+// Subflows appends a description of each living subflow to b; Flow is to be looked
+// at only.
+func (c *Conn) Subflows(b []Subflow) []Subflow {
+	for _, s := range c.subflows {
+		b = append(b, Subflow{Local: s.id.local, Remote: s.id.remote, Up: s.up, Flow: s.flow})
+	}
+	return b
+}
+
+// held is the octets of a subflow that wait for their mapping.
+type held struct {
+	pieces []heldPiece
+	octets int
+	since  int64 // when the oldest came; 0: nothing is held
+}
+
+type heldPiece struct {
+	off uint64
+	b   []byte
+}

@@ -1,0 +1,115 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// takeUnmapped takes octets that no mapping covers. They are acknowledged on the
+// subflow but not at the data level (R3.3.1-09), and held for a short while in case
+// their mapping is on another segment (R3.3.1-10). It returns how many were kept, and
+// whether the connection fell back so that they are to be taken again.
+func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *options) (kept int, again bool) {
+	if !s.anyMap && !o.any && s.index == 0 && c.sole(s) {
+		// The sender has to map every segment until it hears a DATA_ACK (R3.7-02): a
+		// first one without any option has lost it, or was never dressed.
+		c.fallBack(now, s, &c.ep.stats.MPCapableDataFallback, "MPCapableDataFallback")
+		return 0, true
+	}
+	h := &s.held
+	if h.octets+len(p) > c.ep.cfg.MaxUnmapped {
+		c.unmappedOver(now, s)
+		if c.mode == plain {
+			return 0, true
+		}
+		if s.doomed {
+			return 0, false
+		}
+	}
+	if h.octets+len(p) > c.ep.cfg.MaxUnmapped {
+		return 0, false
+	}
+	if h.since == 0 {
+		h.since = nanos(now)
+		if !c.timers.armed(timerUnmapped) {
+			c.timers.arm(timerUnmapped, h.since+int64(s.flow.RTO()))
+		}
+	}
+	h.pieces = append(h.pieces, heldPiece{off, append([]byte(nil), p...)})
+	h.octets += len(p)
+	return len(p), false
+}
+
+// onUnmapped is called when the time for held octets is over.
+func (c *Conn) onUnmapped(now time.Time) {
+	for _, s := range c.subflows {
+		if s.held.since != 0 && !s.doomed && nanos(now) >= s.held.since {
+			c.unmappedOver(now, s)
+			return
+		}
+	}
+}
+
+// unmappedOver decides what becomes of held octets. Where no option came since, the
+// path has begun to remove them, or the peer fell back: so do we if we can (paper
+// section 3.3.6, NOTES 1.18), else the subflow is broken (R3.7-05, R3.3.1-12). Where
+// options still come, something merged segments (paper section 3.3.5): the octets are
+// given up and will be sent again at the data level.
+func (c *Conn) unmappedOver(now time.Time, s *subflow) {
+	h := &s.held
+	if s.optAt < h.since {
+		if c.sole(s) && c.contiguous(s) {
+			c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
+			return
+		}
+		c.resetSubflow(now, s, wire.ResetMiddlebox)
+		return
+	}
+	c.ep.stats.NoDSSInWindow += uint64(h.octets)
+	*h = held{}
+	s.dropped = true
+}
+
+// place looks again at held octets, now that a mapping has come.
+func (c *Conn) placeHeld(now time.Time, s *subflow) {
+	h := s.held
+	s.held = held{}
+	for _, p := range h.pieces {
+		off, b := p.off, p.b
+		for len(b) > 0 {
+			m, ok := s.table.Lookup(off)
+			if !ok {
+				n := s.unmapped(off, len(b))
+				s.held.pieces = append(s.held.pieces, heldPiece{off, b[:n]})
+				s.held.octets += n
+				s.held.since = h.since
+				off, b = off+uint64(n), b[n:]
+				continue
+			}
+			n := int(min(uint64(len(b)), m.End()-off))
+			if m.HasSum {
+				s.table.Feed(off, b[:n])
+			}
+			if k := c.insert(s, m.Shift(off), b[:n]); k < n {
+				s.dropped = true // acknowledged already: it comes again at the data level
+			}
+			if m.HasSum {
+				c.judge(now, s, m, off)
+			}
+			off, b = off+uint64(n), b[n:]
+		}
+	}
+	if s.held.octets == 0 {
+		c.timers.stop(timerUnmapped)
+	}
+}
+
+// releaseHeld takes held octets in subflow order, after a fallback.
+func (c *Conn) releaseHeld(now time.Time, s *subflow) {
+	h := s.held
+	s.held = held{}
+	for _, p := range h.pieces {
+		c.takeRaw(p.off, p.b, s)
+	}
+}

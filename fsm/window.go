@@ -1,0 +1,141 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// openWindow computes the right edge of the receive window, which belongs to the
+// connection and never moves back (RFC 8684 section 3.3.4, R3.3.4-01), and tells the
+// flows, which advertise it relative to the DATA_ACK.
+func (c *Conn) openWindow(now time.Time) {
+	if len(c.subflows) == 0 {
+		return
+	}
+	r := &c.rcv
+	f := c.subflows[0].flow
+	_, scale := f.WindowScales()
+	size := c.ep.cfg.ReceiveBuffer
+	free := size - int(r.next-r.buf.Offset())
+	r.edge = r.next + uint64(r.win.Size(r.next, free, size, 1<<scale, f.MSS()))
+	for _, s := range c.subflows {
+		if r.finDone {
+			continue
+		}
+		at := r.next
+		if c.mode == plain || c.raw(s) {
+			at = max(at, c.rawOff(s.flow.Received()))
+		}
+		s.flow.SetWindow(now, int(max(r.edge, at)-at))
+	}
+}
+
+// firstWindow takes the window of the segment that ended the handshake.
+func (c *Conn) firstWindow(seg *wire.Segment, s *subflow) {
+	c.snd.edge = max(c.snd.edge, c.snd.una+uint64(s.flow.PeerWindow()))
+}
+
+// takeDataAck takes a DATA_ACK and the window beside it.
+func (c *Conn) takeDataAck(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS) {
+	snd := &c.snd
+	var a uint64
+	var ok bool
+	if d.Flags.Has(wire.DSSAck8) {
+		a, ok = c.own.space.Off(d.DataAck)
+	} else {
+		a, ok = c.own.space.Off32(snd.una, uint32(d.DataAck)) // R3.3.1-15, R3.3.1-17
+	}
+	limit := snd.next
+	if snd.finSent && snd.next == snd.buf.end {
+		limit++
+	}
+	if !ok || a > limit {
+		if ok {
+			c.ep.stats.DataAckBeyond++ // R3.3.2-09
+		}
+		return
+	}
+	snd.proven = true
+	// The edge only moves forward (R3.3.5-01), and only a segment with a DATA_ACK
+	// moves it (R3.3.2-04).
+	scale, _ := s.flow.WindowScales()
+	if edge := a + uint64(seg.Window)<<scale; edge > snd.edge {
+		snd.edge = edge
+		c.timers.stop(timerPersist)
+		snd.probes = 0
+	}
+	if a > snd.una || a == limit && limit > snd.next && !snd.finAcked {
+		c.dataAcked(now, a)
+	}
+}
+
+// dataAcked moves on: everything below a is acknowledged.
+func (c *Conn) dataAcked(now time.Time, a uint64) {
+	snd := &c.snd
+	if snd.finSent && snd.next == snd.buf.end && a == snd.buf.end+1 {
+		snd.finAcked = true
+		a--
+	}
+	progress := a > snd.una
+	snd.una = max(snd.una, a)
+	snd.tries = 0
+	c.release()
+	if snd.full && c.Writable() > 0 {
+		snd.full = false
+		c.happened(Writable)
+	}
+	c.timers.stop(timerResend)
+	c.armResend(now)
+	if progress && snd.una < snd.recover {
+		c.resendHead(now) // it stopped at the next hole
+	}
+}
+
+// release frees what was acknowledged at both levels: by DATA_ACK, and on each living
+// subflow that carried it (R3.3.2-05, R3.3.6-03); after a fallback by subflow ACKs
+// alone (R3.7-14).
+func (c *Conn) release() {
+	free := c.snd.una
+	for _, s := range c.subflows {
+		acked := s.flow.Acked()
+		if low, ok := s.maps.lowest(acked); ok {
+			free = min(free, low)
+		}
+		s.maps.release(acked, c.snd.una)
+	}
+	c.snd.buf.free(free)
+}
+
+// armPersist arms the timer of window probes when there is data, no room for it, and
+// nothing in flight whose acknowledgment could bring any.
+func (c *Conn) armPersist(now time.Time, s *subflow) {
+	if c.timers.armed(timerPersist) || s.flow.InFlight() > 0 || s.flow.State() == tcp.Closed {
+		return
+	}
+	d := s.flow.RTO()
+	for range min(c.snd.probes, 10) {
+		d *= 2
+	}
+	c.timers.arm(timerPersist, nanos(now)+int64(min(d, maxInterval)))
+}
+
+// maxInterval bounds all backoff at the data level.
+const maxInterval = 2 * time.Minute
+
+// onPersist sends one octet into the closed window: mapped, like all data.
+func (c *Conn) onPersist(now time.Time) {
+	c.snd.probes++
+	for _, s := range c.subflows {
+		if !s.up || s.doomed || s.flow.InFlight() > 0 {
+			continue
+		}
+		if s.flow.Sent() == s.flow.Available() && c.snd.next < c.snd.buf.end {
+			c.bind(now, s, c.snd.next, 1, 0)
+		}
+		c.ep.stats.WinProbe++
+		s.flow.Probe()
+		return
+	}
+}
