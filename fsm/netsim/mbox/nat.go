@@ -125,6 +125,12 @@ func (n *NAT) outbound(at *netsim.Slot, p *netsim.Packet) {
 	if b == nil {
 		begins := e.seg.Flags.Has(wire.SYN) && !e.seg.Flags.Has(wire.ACK)
 		if !begins && n.mid == "pass" {
+			if a := e.seg.Src.Addr(); a == n.addr4 || a == n.addr6 {
+				// Behind another box with the same address: what comes back is not
+				// to be taken for something unasked.
+				b = n.bindTo(at, e.seg.Src, e.seg.Src)
+				b.allow(e.seg.Dst)
+			}
 			at.Send(netsim.Forward, p)
 			return
 		}
@@ -189,18 +195,22 @@ func (n *NAT) bind(at *netsim.Slot, private netip.AddrPort) *binding {
 		if n.live(at, n.in[public]) != nil {
 			continue
 		}
-		b := &binding{private: private, public: public, last: at.Now()}
-		n.out[private], n.in[public] = b, b
-		if n.order = append(n.order, b); len(n.order) > maxBindings {
-			// The oldest may have been replaced by now; then it is not in the maps.
-			if old := n.order[0]; n.out[old.private] == old {
-				n.forget(old)
-			}
-			n.order = n.order[1:]
-		}
-		return b
+		return n.bindTo(at, private, public)
 	}
 	return nil
+}
+
+func (n *NAT) bindTo(at *netsim.Slot, private, public netip.AddrPort) *binding {
+	b := &binding{private: private, public: public, last: at.Now()}
+	n.out[private], n.in[public] = b, b
+	if n.order = append(n.order, b); len(n.order) > maxBindings {
+		// The oldest may have been replaced by now; then it is not in the maps.
+		if old := n.order[0]; n.out[old.private] == old {
+			n.forget(old)
+		}
+		n.order = n.order[1:]
+	}
+	return b
 }
 
 func (b *binding) allows(a netip.AddrPort) bool {

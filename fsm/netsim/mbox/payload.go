@@ -92,6 +92,9 @@ func (x *Payload) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 		if ack := f.edits[back].back(e.seg.Ack); ack != e.seg.Ack {
 			e.setAck(ack)
 		}
+		if f.known[back] { // what the receiver has is past changing
+			f.next[back] = latest(f.next[back], e.seg.Ack)
+		}
 		if l := &f.edits[back]; len(l.list) > 0 || l.base != 0 {
 			e.mapSACK(l.back)
 		}
@@ -102,6 +105,16 @@ func (x *Payload) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 	l := &f.edits[dir]
 	seq := e.dataSeq()
 	was := len(e.seg.Payload)
+	if e.seg.SeqLen() == 0 && f.known[dir] && before(f.next[dir], seq) {
+		// What lies before this number has not been here yet and may still be changed.
+		// An ACK numbered too high would have the receiver ignore the windows of all
+		// that follow (RFC 9293 section 3.10.7.4, SND.WL1).
+		e.setSeq(f.next[dir])
+		seq = f.next[dir]
+	}
+	if f.known[dir] {
+		f.next[dir] = latest(f.next[dir], e.endSeq()) // a FIN: too late for changes before it
+	}
 	x.buf = l.rewrite(x.buf[:0], seq, e.seg.Payload)
 	if !bytes.Equal(x.buf, e.seg.Payload) && !e.rebuild(e.seg.Options, x.buf) {
 		at.Drop(dir, p, "grew beyond an IP packet")

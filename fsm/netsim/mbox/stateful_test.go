@@ -43,6 +43,16 @@ func TestNATForgetsIdleMappings(t *testing.T) {
 	want(t, b.run("< 10.0.0.2:80>198.51.100.1:5000 . 7:7(0) ack 2 win 9"), "")
 }
 
+func TestNATBehindItsLikeInTheMiddle(t *testing.T) {
+	b := newBench(t, "nat")
+	want(t, b.run(`
+		> 198.51.100.1:77>10.0.0.2:80 . 1:1(0) ack 1 win 9
+		< 10.0.0.2:80>198.51.100.1:77 . 1:1(0) ack 1 win 9
+		< 10.0.0.3:80>198.51.100.1:77 . 1:1(0) ack 1 win 9`), `
+		> 198.51.100.1:77>10.0.0.2:80 . 1:1(0) ack 1 win 9
+		< 10.0.0.2:80>198.51.100.1:77 . 1:1(0) ack 1 win 9`)
+}
+
 func TestNATInTheMiddle(t *testing.T) {
 	want(t, newBench(t, "nat").run(data1+"\n< . 1:1(0) ack 1 win 9"), data1+"\n< . 1:1(0) ack 1 win 9")
 	want(t, newBench(t, "nat mid=drop").run(data1), "")
@@ -106,6 +116,36 @@ func TestPayloadThatGrowsTooLargeIsCut(t *testing.T) {
 	want(t, b.run(`> P. 101:109(8) ack 1 win 9 "ABCDEFGH"`), `
 		> . 101:109(8) ack 1 win 9 "ABCD+++E"
 		> P. 109:112(3) ack 1 win 9 "FGH"`)
+}
+
+func TestPayloadNumbersNoAckTooHigh(t *testing.T) {
+	b := newBench(t, "payload delete by=2")
+	want(t, b.run(`
+		> . 101:107(6) ack 1 win 9 "ABCDEF"
+		> . 113:113(0) ack 2 win 9
+		> . 107:113(6) ack 1 win 9 "GHIJKL"
+		> . 113:113(0) ack 3 win 9
+		> F. 119:119(0) ack 3 win 9
+		> . 120:120(0) ack 4 win 9
+		> . 113:119(6) ack 3 win 9 "MNOPQR"`), `
+		> . 101:105(4) ack 1 win 9 "ABCF"
+		> . 105:105(0) ack 2 win 9
+		> . 105:109(4) ack 1 win 9 "GHIL"
+		> . 109:109(0) ack 3 win 9
+		> F. 115:115(0) ack 3 win 9
+		> . 116:116(0) ack 4 win 9
+		> . 109:115(6) ack 3 win 9 "MNOPQR"`)
+}
+
+func TestPayloadInTheMiddleBelievesTheReceiver(t *testing.T) {
+	b := newBench(t, "payload delete by=2 after=99p")
+	want(t, b.run(`
+		> . 101:107(6) ack 1 win 9
+		< . 1:1(0) ack 500 win 9
+		> . 500:500(0) ack 1 win 9`), `
+		> . 101:107(6) ack 1 win 9
+		< . 1:1(0) ack 500 win 9
+		> . 500:500(0) ack 1 win 9`)
 }
 
 func TestPayloadLeavesWhatIsOutOfOrder(t *testing.T) {
