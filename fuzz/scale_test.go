@@ -118,22 +118,23 @@ func TestScale(t *testing.T) {
 			assert.LessOrEqual(t, each, int64(c.perItem), "octets of memory for each")
 			runtime.KeepAlive(tr)
 
-			// The best of several runs each, since other programs disturb; what grows
-			// with the square would take 8 times as long.
-			best := func(n int) time.Duration {
-				least := time.Hour
-				for range 3 {
-					_, took := analyse(c.play, n)
-					least = min(least, took)
-				}
-				return least
-			}
-			small, large := best(c.n/4), best(c.n)
-			t.Logf("%d in %v, %d in %v", c.n/4, small, c.n, large)
 			if raceEnabled || testing.Short() {
 				return
 			}
-			assert.Less(t, float64(large)/float64(small), 4*2.0, "time for four times as many")
+			// The best of several runs each, since other programs disturb; what grows
+			// with the square would take 16 times as long.
+			small, large := time.Hour, time.Hour
+			for range 6 {
+				_, took := analyse(c.play, c.n/4)
+				small = min(small, took)
+				_, took = analyse(c.play, c.n)
+				large = min(large, took)
+				if large < 8*small {
+					break
+				}
+			}
+			t.Logf("%d in %v, %d in %v", c.n/4, small, c.n, large)
+			assert.Less(t, large, 8*small, "time for four times as many")
 		})
 	}
 }
