@@ -111,6 +111,13 @@ func TestElements(t *testing.T) {
 			> S 94:94(0) win 9
 			< S. 300:300(0) ack 101 win 9 <nop, nop, sack 105:106>
 			> . 95:95(0) ack 301 win 9`},
+		{"a SYN that was sent before keeps its number", "seq delta=1000", `
+			> S 100:100(0) win 9
+			< S. 300:300(0) ack 101 win 9
+			> . 101:101(0) ack 1301 win 9`, `
+			> S 1100:1100(0) win 9
+			< S. 1300:1300(0) ack 101 win 9
+			> . 101:101(0) ack 301 win 9`},
 		{"a flow in the middle keeps its numbers", "seq delta=1000", data1, "same"},
 
 		{"an ACK before its time", "ack", handshake + data1 + "\n> . 131:141(10) ack 301 win 512\n" + data1, handshake + `

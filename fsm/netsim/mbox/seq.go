@@ -17,9 +17,9 @@ import (
 // Each SYN draws an offset, or takes delta. dir chooses whose numbers are rewritten;
 // acknowledgments and SACK blocks that come back are always put right, unless
 // sack=keep makes it one of the boxes that forget the blocks. A flow first seen in
-// the middle passes unchanged: its numbers were agreed on without this box. (Put in
-// place between a SYN and its retransmission it takes the latter for the first, and
-// the ends may then disagree, as with a real box.)
+// the middle passes unchanged: its numbers were agreed on without this box. Put in place between
+// a SYN and its retransmission it sees that the other side answers to the first, and
+// leaves the flow alone.
 type Seq struct {
 	delta    uint32
 	keepSACK bool
@@ -29,8 +29,10 @@ type Seq struct {
 }
 
 type seqState struct {
-	delta [2]uint32 // by direction
-	done  [2]bool   // drawn
+	delta  [2]uint32 // by direction
+	isn    [2]uint32 // before it
+	drawn  [2]bool
+	agreed [2]bool // the other side has acknowledged a number with the delta
 }
 
 func parseSeq(s *netsim.Spec) netsim.Element {
@@ -60,14 +62,20 @@ func (x *Seq) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 	}
 	chosen := x.when.has(at, dir, e)
 	f := x.flows.get(dir, &e.seg)
-	if e.seg.Flags.Has(wire.SYN) && chosen && !f.done[dir] {
-		f.done[dir], f.delta[dir] = true, x.delta
+	if e.seg.Flags.Has(wire.SYN) && chosen && !f.drawn[dir] {
+		f.drawn[dir], f.isn[dir], f.delta[dir] = true, e.seg.Seq, x.delta
 		if x.delta == 0 {
 			f.delta[dir] = uint32(at.Luck().Uint64())
 		}
 		x.when.spend()
 		if at.Logging() {
 			at.Log(dir, "sequence numbers moved by "+strconv.FormatUint(uint64(f.delta[dir]), 10)+": "+e.text())
+		}
+	}
+	if back := dir.Back(); f.drawn[back] && !f.agreed[back] && e.seg.Flags.Has(wire.ACK) {
+		f.agreed[back] = true
+		if e.seg.Ack == f.isn[back]+1 {
+			f.delta[back] = 0
 		}
 	}
 	if d := f.delta[dir]; d != 0 {
