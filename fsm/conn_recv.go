@@ -389,6 +389,7 @@ func (c *Conn) subflowClosed(now time.Time, s *subflow, o *options) {
 	if c.mode == multi && !o.any && !c.rcv.hasFin && c.sole(s) && c.contiguous(s) {
 		// Each ACK of a Multipath TCP peer has an option: this one has lost its own,
 		// or the peer fell back in silence, and the FIN is what it seems.
+		c.fb.announce = true
 		c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
 	}
 	if c.fb.failed && !c.fb.done {
@@ -401,6 +402,6 @@ func (c *Conn) subflowClosed(now time.Time, s *subflow, o *options) {
 }
 
 func (s *subflow) heardOption(t int64) {
-	s.optAt, s.bare = t, 0
+	s.optAt, s.bare, s.held.bare = t, 0, 0
 	s.heard = max(s.heard, s.flow.Acked())
 }

@@ -31,10 +31,22 @@ func (c *Conn) rawOff(off uint64) uint64 { return off - c.fb.sub + c.fb.data }
 // contiguous reports whether the peer's stream can go on in subflow order: nothing is
 // missing that the only subflow will not bring (RFC 8684 section 3.7).
 func (c *Conn) contiguous(s *subflow) bool {
-	if c.rcv.next == c.rcv.top {
+	switch {
+	case s.dropped:
+		return false
+	case c.rcv.next == c.rcv.top, s.flow.Received() < s.end:
 		return true
 	}
-	return !s.dropped && s.flow.Received() < s.end
+	// All of the subflow is here up to the last mapping: what is missing must be what
+	// is held for want of a mapping.
+	beyond := c.rcv.buf.Buffered() - int(c.rcv.buf.Edge()-c.rcv.buf.Offset())
+	missing := int(c.rcv.top-c.rcv.buf.Edge()) - beyond
+	for _, p := range s.held.pieces {
+		if p.off < s.end {
+			missing -= int(min(uint64(len(p.b)), s.end-p.off))
+		}
+	}
+	return missing == 0
 }
 
 // fallBack makes the connection plain TCP, for good. s is nil before there is data.

@@ -138,4 +138,3 @@ func (c *Conn) abandonData(now time.Time, s *subflow) {
 	}
 	c.release()
 }
-

@@ -102,7 +102,13 @@ func (c *Conn) resendHead(now time.Time) {
 	if s := c.only(); s != nil && !c.mayRepeat(s, snd.una) {
 		return
 	}
-	hi := min(snd.una+uint64(c.headLen()), snd.next)
+	// One segment at a time: a box that merges neighbours and keeps one mapping would
+	// undo the repetition of two (paper section 3.3.5).
+	n := c.headLen()
+	if s := c.anyUp(); s != nil {
+		n = min(n, c.segmentRoom(s))
+	}
+	hi := min(snd.una+uint64(n), snd.next)
 	snd.again = append(snd.again, extent{snd.una, hi})
 }
 

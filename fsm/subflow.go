@@ -79,6 +79,7 @@ func (c *Conn) Subflows(b []Subflow) []Subflow {
 type held struct {
 	pieces []heldPiece
 	octets int
+	bare   int   // octets of them that came since the last option
 	since  int64 // when the oldest came; 0: nothing is held
 }
 

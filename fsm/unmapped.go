@@ -14,6 +14,7 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 	if !s.anyMap && !o.any && s.index == 0 && c.sole(s) {
 		// The sender has to map every segment until it hears a DATA_ACK (R3.7-02): a
 		// first one without any option has lost it, or was never dressed.
+		c.fb.announce = true // our own segments may have kept their options
 		c.fallBack(now, s, &c.ep.stats.MPCapableDataFallback, "MPCapableDataFallback")
 		return 0, true
 	}
@@ -38,6 +39,7 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 	}
 	h.pieces = append(h.pieces, heldPiece{off, append([]byte(nil), p...)})
 	h.octets += len(p)
+	h.bare += len(p)
 	return len(p), false
 }
 
@@ -58,8 +60,9 @@ func (c *Conn) onUnmapped(now time.Time) {
 // given up and will be sent again at the data level.
 func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	h := &s.held
-	if s.optAt < h.since {
+	if s.optAt < h.since || h.bare > c.ep.cfg.MaxUnmapped/4 {
 		if c.sole(s) && c.contiguous(s) {
+			c.fb.announce = true
 			c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
 			return
 		}

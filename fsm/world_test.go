@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,8 +151,14 @@ func newWorld(t testing.TB, seed uint64, client, server Config, boxes ...string)
 	w.w.Check = w.check
 	t.Cleanup(func() {
 		if t.Failed() {
-			for _, l := range w.log[max(0, len(w.log)-60):] {
-				t.Log(l)
+			boxes := 0
+			for _, l := range w.log { // what the hosts said, and the first words of the boxes
+				if host := strings.Contains(l, " client: ") || strings.Contains(l, " server: "); host || boxes < 8 {
+					t.Log(l[:min(len(l), 300)])
+					if !host {
+						boxes++
+					}
+				}
 			}
 		}
 	})

@@ -24,7 +24,6 @@ func Parse(s *Segment, pkt []byte) error {
 	if ip.end > len(pkt) {
 		return bad("IP packet", len(pkt), ErrTruncated)
 	}
-	s.verifySum(pkt[ip.header:ip.end])
 	return nil
 }
 
@@ -44,7 +43,8 @@ func ipLength(pkt []byte) int {
 
 // ParseCaptured reads what a capture kept of an IP packet that had wireLen octets
 // on the wire. A payload cut short is no error: s.PayloadLen says how long it
-// was. The checksum is not looked at (s.Sum is SumUnknown; see VerifySum).
+// was. The checksum is verified where every octet is there; otherwise s.Sum is
+// SumUnknown.
 //
 // Where the cut goes through the TCP options, s holds all fields, s.Options what
 // is there of them, and the error wraps ErrTruncated with What "TCP options".
@@ -89,36 +89,31 @@ func (ip *ipInfo) parseTCP(s *Segment, pkt []byte, wireLen int) error {
 	s.Options = Options(pkt[off+tcpHeaderSize : off+size : off+size])
 	end := min(ip.end, len(pkt))
 	s.Payload = pkt[off+size : end : end]
+	if ip.end <= len(pkt) {
+		s.verifySum(pkt, off, off+size, end)
+	}
 	return nil
 }
 
-// VerifySum computes s.Sum and s.PayloadSum for s, read from pkt by one of the
-// parsers. A packet that was cut, or one whose checksum is offloaded, is told
-// from a bad one.
-func (s *Segment) VerifySum(pkt []byte) {
-	var ip ipInfo
-	s.Sum = SumUnknown
-	if parseIP(&ip, pkt, len(pkt), protoTCP, protoTCP) != nil {
-		return
+// verifySum computes s.Sum and s.PayloadSum from a whole packet, whose TCP header,
+// payload and end lie at those offsets.
+func (s *Segment) verifySum(pkt []byte, header, payload, end int) {
+	var sum checksum.Sum
+	if pkt[0]>>4 == 4 { // both addresses, as they stand in the header
+		sum = checksum.Sum(protoTCP).AddUint64(binary.BigEndian.Uint64(pkt[12:20]))
+	} else {
+		sum = checksum.Of(pkt[8:40]).AddUint16(protoTCP)
 	}
-	end := ip.header + tcpHeaderSize + len(s.Options) + len(s.Payload)
-	if s.PayloadLen == len(s.Payload) && end <= len(pkt) {
-		s.verifySum(pkt[ip.header:end])
+	pseudo := sum.AddUint32(uint32(end - header))
+	sum = pseudo.Add(checksum.Of(pkt[header:payload]))
+	if payload < end {
+		s.PayloadSum = checksum.Of(pkt[payload:end])
+		sum = sum.Add(s.PayloadSum)
 	}
-}
-
-// verifySum is VerifySum where tcp is the whole segment, header and payload.
-func (s *Segment) verifySum(tcp []byte) {
-	if int(tcp[12]>>4)*4 != len(tcp)-len(s.Payload) {
-		return // cut within the options, or not the packet that s was read from
-	}
-	s.PayloadSum = checksum.Of(s.Payload)
-	pseudo := pseudoSum(s.Src.Addr(), s.Dst.Addr(), len(tcp), protoTCP)
-	sum := pseudo.Add(checksum.Of(tcp[:len(tcp)-len(s.Payload)])).Add(s.PayloadSum)
 	switch {
 	case sum.Valid():
 		s.Sum = SumGood
-	case checksum.Sum(binary.BigEndian.Uint16(tcp[16:])) == pseudo:
+	case checksum.Sum(binary.BigEndian.Uint16(pkt[header+16:])) == pseudo:
 		s.Sum = SumPartial
 	default:
 		s.Sum = SumBad

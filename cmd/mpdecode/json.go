@@ -52,13 +52,11 @@ type captureRecord struct {
 
 // put prints one line of JSON.
 func (a *app) put(v any) {
-	line, err := json.Marshal(v)
-	if err != nil {
-		a.complain("%v", err) // no value of ours does that
-		return
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false) // the text form is full of < and >
+	if err := e.Encode(v); err != nil && a.failed == nil {
+		a.failed = err
 	}
-	a.out.Write(line)
-	a.out.WriteByte('\n')
 }
 
 func (a *app) newFindingRecord(f trace.Finding, files []string) *findingRecord {

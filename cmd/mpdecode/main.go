@@ -35,9 +35,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, out: bufio.NewWriterSize(stdout, 64<<10)}
 	a.style(stdout)
 	code := a.dispatch(args)
-	if err := a.out.Flush(); err != nil && code == exitClean {
-		a.complain("writing the output: %v", err)
-		code = exitUnreadable
+	err := a.out.Flush()
+	if err == nil {
+		err = a.failed
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "mpdecode: writing the output: %v\n", err)
+		code = max(code, exitUnreadable)
 	}
 	return code
 }
@@ -52,6 +56,7 @@ type app struct {
 	width          int  // columns of the terminal
 	terminal       bool // stdout is one
 	damaged        bool // an input was not read to its end
+	failed         error
 }
 
 // complain writes one line of diagnostics.

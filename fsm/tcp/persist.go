@@ -57,16 +57,15 @@ func (f *Flow) onPersist(t int64) {
 // NoPersist. Without an octet to send it does nothing.
 func (f *Flow) Probe() { f.persist.pending = true }
 
-// windowOpened ends probing. What the probes carried was most likely thrown away
-// and is repeated, which says nothing about congestion.
+// windowOpened ends probing. If probes were sent, they and what was in flight when
+// the window closed were most likely thrown away, and are repeated, which says
+// nothing about congestion. Before that the usual timers know better.
 func (f *Flow) windowOpened(t int64) {
-	if !f.timers.armed(timerPersist) && !f.persist.pending && f.persist.backoff == 0 {
-		return
-	}
+	probed := f.persist.backoff > 0
 	f.timers.stop(timerPersist)
 	f.persist = persist{}
 	b := &f.snd.board
-	for i := range b.live() {
+	for i := 0; probed && i < b.len(); i++ {
 		if b.at(i).flags&sacked == 0 {
 			b.markLost(i)
 		}

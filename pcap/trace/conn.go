@@ -1,8 +1,6 @@
 package trace
 
 import (
-	"slices"
-
 	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -39,7 +37,10 @@ type Conn struct {
 	sentVersion bool
 	closing     bool
 	dropped     bool
-	more        int // findings beyond the limit
+	failReset   bool  // an MP_FAIL came on a RST
+	failedFirst int8  // who sent MP_FAIL first: 1 for A, 2 for B
+	open        int32 // subflows that were answered and did not end
+	more        int32 // findings beyond the limit
 }
 
 // ConnDir is the data of one side.
@@ -68,7 +69,8 @@ type ConnDir struct {
 
 // dataState is what one direction needs while the connection lives.
 type dataState struct {
-	contig uint64 // all before was seen
+	contig uint64 // all before was seen, or acknowledged
+	far    uint64 // the last number that was not believed
 	ledger ledger
 	store  store
 	sample sample
@@ -119,15 +121,42 @@ func (t *Tracker) newConn(sf *Subflow) *Conn {
 func (t *Tracker) attach(c *Conn, sf *Subflow, openerSide int) {
 	sf.Conn, sf.OpenerSide = c, openerSide
 	c.Subflows = append(c.Subflows, sf)
+	if sf.Kind != Join {
+		sf.answered()
+	}
 }
 
-// setKey records the key of a side, from the wire or given, and what follows from it.
+// answered has the connection wait for the end of a flow. A join counts from its
+// answer on: most that stay without one never end either.
+func (sf *Subflow) answered() {
+	if c := sf.Conn; c != nil && !sf.counted && !sf.Closed() {
+		sf.counted = true
+		c.open++
+		c.closing = false
+	}
+}
+
+// setKey records the key of a side, from the wire or given, and what follows from
+// it. The first stands; only one that was given makes room for one that was seen.
 func (t *Tracker) setKey(c *Conn, side int, k wire.Key, given bool) {
-	if c.HasKey[side] && (c.Key[side] == k || given) {
+	if c.HasKey[side] && (given || !c.Given[side] || c.Key[side] == k) {
 		return
 	}
+	t.disown(c, side)
 	c.Key[side], c.HasKey[side], c.Given[side] = k, true, given
 	t.derive(c, side)
+	if c.HasKey[side^1] { // joins were perhaps seen before the third ACK
+		for _, sf := range c.Subflows {
+			sf.checkJoin()
+		}
+	}
+}
+
+// disown takes a connection's token out of the table, if it is there.
+func (t *Tracker) disown(c *Conn, side int) {
+	if o, ok := t.tokens[c.Token[side]]; ok && o.conn == c && c.HasKey[side] {
+		delete(t.tokens, c.Token[side])
+	}
 }
 
 // derive computes token and IDSN; again if the version turns out to be another.
@@ -169,6 +198,19 @@ func (d *ConnDir) pos(dsn uint64, wide bool) uint64 {
 	return dataseq.Unwrap32(ref, uint32(dsn)-uint32(d.origin))
 }
 
+// believable reports whether pos may become the highest position known, by which
+// 32-bit numbers are extended. A single one far ahead of all others is a lie or a
+// damaged option; two that agree are a gap in the capture.
+func (d *ConnDir) believable(pos uint64) bool {
+	ref := max(d.end, d.Acked, posBase)
+	if pos <= ref || pos-ref < 1<<32 || ref == posBase {
+		return true
+	}
+	apart := int64(pos - d.far)
+	d.far = pos
+	return apart != 0 && -near < apart && apart < near
+}
+
 // DSN of a position.
 func (d *ConnDir) DSN(pos uint64) uint64 { return d.origin + pos }
 
@@ -186,130 +228,3 @@ func (d *ConnDir) StreamLen() (n uint64, ok bool) {
 
 // MPTCP reports whether the connection carried data under MPTCP's control.
 func (c *Conn) MPTCP() bool { return c.FirstDSS != 0 }
-
-func (t *Tracker) maybeClosed(c *Conn) {
-	if c.closing {
-		return
-	}
-	for _, sf := range c.Subflows {
-		if !sf.Closed() {
-			return
-		}
-	}
-	c.closing = true
-	t.closed = append(t.closed, c)
-	if len(t.closed) > t.cfg.Limits.Linger {
-		old := t.closed[0]
-		copy(t.closed, t.closed[1:])
-		t.closed = t.closed[:len(t.closed)-1]
-		if old.closing {
-			t.compact(old)
-		}
-	}
-}
-
-// reopened takes back a closing: a subflow joined after all.
-func (c *Conn) reopened() { c.closing = false }
-
-// compact settles what is open in c and drops its heavy state.
-func (t *Tracker) compact(c *Conn) {
-	if c.Compacted {
-		return
-	}
-	c.Compacted = true
-	for _, sf := range c.Subflows {
-		for dir := range sf.Dir {
-			sf.Dir[dir].maps.settle(c, sf.Side(dir))
-		}
-		sf.compact()
-	}
-	for side := range c.Dir {
-		d := &c.Dir[side]
-		t.stored -= d.store.drop()
-		if t.cfg.Streams && d.HasStart {
-			if d.stream == nil {
-				d.stream = newStream(d.Start)
-			}
-			d.Hash, d.HashedLen = d.stream.sum()
-		}
-		if d.HasStart {
-			d.StreamGap = d.end > d.ledger.contiguous(d.Start)
-			if d.end > d.Start {
-				d.Crosses32 = d.DSN(d.Start)>>32 != d.DSN(d.end-1)>>32
-			}
-		}
-		if d.HasStart {
-			d.prefix = d.ledger.prefix(d.Start)
-		}
-		d.dataState = nil
-	}
-	t.judge(c)
-}
-
-// Finish settles all connections. Call it once, after the last packet.
-func (t *Tracker) Finish() {
-	for _, c := range t.conns {
-		t.compact(c)
-	}
-	t.judgeFlows()
-	t.closed, t.closedFlows = nil, nil
-	// Connections known by their handshake come first, whatever was inferred between.
-	slices.SortStableFunc(t.conns, func(a, b *Conn) int {
-		switch {
-		case a.Inferred == b.Inferred:
-			return 0
-		case b.Inferred:
-			return -1
-		}
-		return 1
-	})
-	for _, c := range t.conns {
-		if c.Inferred {
-			c.ID = t.realConns
-			t.realConns++
-		}
-	}
-}
-
-// forgetOldest drops the oldest flow, and its connection with it, to keep memory
-// bounded however long the capture is.
-func (t *Tracker) forgetOldest() {
-	for t.subflows[t.oldest].dropped {
-		t.oldest++
-	}
-	sf := t.subflows[t.oldest]
-	if c := sf.Conn; c != nil {
-		t.compact(c)
-		c.dropped = true
-		t.Totals.ForgottenConns++
-		for _, f := range c.Findings {
-			t.Totals.ForgottenFindings[f.Severity]++
-		}
-		for side := range c.Token {
-			if o, ok := t.tokens[c.Token[side]]; ok && o.conn == c {
-				delete(t.tokens, c.Token[side])
-			}
-		}
-		for _, sf := range c.Subflows {
-			t.forgetFlow(sf)
-		}
-		if t.droppedConns++; t.droppedConns > len(t.conns)/2 {
-			t.conns = slices.DeleteFunc(t.conns, func(c *Conn) bool { return c.dropped })
-			t.droppedConns = 0
-		}
-	} else {
-		t.forgetFlow(sf)
-	}
-	if t.oldest > len(t.subflows)/2 {
-		t.subflows = slices.DeleteFunc(t.subflows, func(sf *Subflow) bool { return sf.dropped })
-		t.oldest = 0
-	}
-}
-
-func (t *Tracker) forgetFlow(sf *Subflow) {
-	sf.compact()
-	sf.dropped = true
-	t.flows.drop(sf)
-	t.alive--
-	t.Totals.ForgottenFlows++
-}

@@ -47,7 +47,7 @@ func (t *Tracker) duplicate(file int, f *pcap.Frame, ip []byte) bool {
 	if t.dups == nil {
 		t.dups = newDups()
 	}
-	return t.dups.seen(at, ip, f.Nanos)
+	return t.dups.seen(at, ip, t.now)
 }
 
 // place names where a packet was captured: the file, and what of it tells

@@ -10,9 +10,11 @@ import (
 // syn takes a SYN or SYN/ACK, before its options.
 func (t *Tracker) syn(sf *Subflow, dir int, s *wire.Segment) {
 	d, h := &sf.Dir[dir], &sf.Handshake
-	d.isn, d.hasISN = s.Seq, true
-	d.ssn1, d.hasSSN = s.Seq+1, true
-	d.start(s.Seq + 1)
+	if !d.hasISN { // copies change nothing
+		d.isn, d.hasISN = s.Seq, true
+		d.ssn1, d.hasSSN, d.guessed = s.Seq+1, true, false
+		d.start(s.Seq + 1)
+	}
 	if s.Flags&wire.ACK == 0 {
 		h.SYNs++
 		if h.SYN == 0 {
@@ -20,7 +22,10 @@ func (t *Tracker) syn(sf *Subflow, dir int, s *wire.Segment) {
 		}
 		if s.PayloadLen > 0 && d.synData == 0 {
 			d.synData = uint32(s.PayloadLen)
-			d.synSum = bytes.Clone(s.Payload)
+			if t.stored+len(s.Payload) <= t.cfg.Limits.Total {
+				d.synOctets = bytes.Clone(s.Payload)
+				t.stored += len(d.synOctets)
+			}
 			d.Payload += uint64(s.PayloadLen)
 			if t.cfg.Events {
 				t.event(sf, Event{Kind: "syn_data", Len: s.PayloadLen})
@@ -28,6 +33,7 @@ func (t *Tracker) syn(sf *Subflow, dir int, s *wire.Segment) {
 		}
 		return
 	}
+	h.SYNACKs++
 	if h.SYNACK == 0 {
 		h.SYNACK, h.SYNACKTime = t.ref, t.now
 	}
@@ -44,7 +50,7 @@ func (t *Tracker) syn(sf *Subflow, dir int, s *wire.Segment) {
 				t.fastOpen(sf)
 			} else if t.cfg.OnData != nil {
 				t.cfg.OnData(Piece{Subflow: sf, Side: dir ^ 1, Pos: baseOff, Len: int(f),
-					Octets: peer.synSum[:min(len(peer.synSum), int(f))], Ref: h.SYN})
+					Octets: peer.synOctets[:min(len(peer.synOctets), int(f))], Ref: h.SYN})
 			}
 		}
 	}
@@ -62,15 +68,17 @@ func (t *Tracker) fastOpen(sf *Subflow) {
 	d.SynData = f
 	d.Start -= f
 	fd.delta, fd.hasDelta = d.Start-baseOff, true
-	have := fd.synSum[:min(uint64(len(fd.synSum)), f)]
+	have := fd.synOctets[:min(uint64(len(fd.synOctets)), f)]
 	t.account(sf, 0, d.Start, f, have, uint64(len(have)) == f, true)
-	fd.synSum = nil
+	t.stored -= len(fd.synOctets)
+	fd.synOctets = nil
 }
 
-// thirdACK takes the opener's first ACK after the SYN/ACK.
+// thirdACK takes the opener's first ACK. The SYN/ACK may be missing, or come later
+// where packets were captured out of order.
 func (t *Tracker) thirdACK(sf *Subflow, s *wire.Segment) {
 	h := &sf.Handshake
-	if h.SYNACK == 0 || s.Flags&wire.RST != 0 {
+	if h.SYN == 0 && h.SYNACK == 0 || s.Flags&wire.RST != 0 {
 		return
 	}
 	h.ACK, h.ACKTime = t.ref, t.now
@@ -141,6 +149,7 @@ func (t *Tracker) capable(sf *Subflow, dir int, s *wire.Segment, opt wire.Option
 			old := c.Version
 			c.Version, c.hasVersion = m.Version, true
 			if c.HasKey[0] && old != m.Version {
+				t.disown(c, 0)
 				t.derive(c, 0)
 			}
 		}

@@ -1,6 +1,10 @@
 package trace
 
-import "github.com/mptcp-go/mptcp/wire"
+import (
+	"slices"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
 
 // givenKey is a key supplied by the user.
 type givenKey struct {
@@ -21,15 +25,16 @@ func makeGivenKey(k wire.Key) givenKey {
 // inferDSS handles a DSS on a flow of which no handshake was seen: its connection
 // is found by the neighbourhood of its data sequence numbers, or begun.
 func (t *Tracker) inferDSS(sf *Subflow, dir int, s *wire.Segment, sg *signals, off uint64) {
-	if c, side := t.neighbour(sf, dir, &sg.dss); c != nil {
+	if c, side := t.neighbour(&sg.dss); c != nil {
 		t.attach(c, sf, side^dir)
-		c.reopened()
+		sf.answered()
 	} else {
 		c := t.newConn(sf)
 		t.realConns--
 		t.inferred++
 		c.ID, c.Inferred = -t.inferred, true
 		c.Version = wire.V1
+		t.inferable = append(t.inferable, c)
 		t.useKeys(c, dir, &sg.dss)
 	}
 	t.dss(sf, dir, s, sg, off)
@@ -44,10 +49,13 @@ const near = 1 << 31
 
 // neighbour finds an inferred connection whose data lies close to what the DSS
 // names, and the side that sends in direction dir.
-func (t *Tracker) neighbour(sf *Subflow, dir int, o *wire.DSS) (*Conn, int) {
-	for i := len(t.conns) - 1; i >= 0 && i >= len(t.conns)-inferScan; i-- {
-		c := t.conns[i]
-		if c.Compacted || !c.Inferred && c.HasKey[0] && c.HasKey[1] && c.Subflows[0].Kind == Initial && !c.given() {
+func (t *Tracker) neighbour(o *wire.DSS) (*Conn, int) {
+	if n := len(t.inferable); n >= 2*inferScan {
+		t.inferable = slices.DeleteFunc(t.inferable[n-inferScan:], func(c *Conn) bool { return c.Compacted })
+	}
+	for i := len(t.inferable) - 1; i >= 0 && i >= len(t.inferable)-inferScan; i-- {
+		c := t.inferable[i]
+		if c.Compacted {
 			continue
 		}
 		for side := range 2 {
@@ -62,8 +70,6 @@ func (t *Tracker) neighbour(sf *Subflow, dir int, o *wire.DSS) (*Conn, int) {
 // inferScan bounds the search: a capture that begins midstream has few connections
 // alive at its start.
 const inferScan = 4096
-
-func (c *Conn) given() bool { return c.Given[0] || c.Given[1] }
 
 // close reports whether a DSS sent by side lies near the connection's data. A match
 // in 32 bits alone is believed only in both directions.

@@ -64,13 +64,14 @@ type Subflow struct {
 	join    *joinState
 	silent  [2]silence
 	dropped bool
+	counted bool // among the open subflows of Conn
 }
 
 // Handshake is what was seen of SYN, SYN/ACK and third ACK.
 type Handshake struct {
 	SYN, SYNACK, ACK             Ref
 	SYNTime, SYNACKTime, ACKTime int64
-	SYNs                         int // copies of the SYN
+	SYNs, SYNACKs                int // copies
 	SYNCapable, SYNACKCapable    bool
 	ACKCapable                   bool
 	SYNJoin, SYNACKJoin, ACKJoin bool
@@ -101,7 +102,7 @@ type FlowDir struct {
 	FIN           Ref
 	FINOff        uint64
 	RTT           Samples // from data to the ACK that covers it
-	Limited       int64   // ns during which the peer's window was full
+	Limited       int64   // ns during which the peer's window was full; 0 where its scale is not known
 	MaxFlight     uint64  // octets
 	MSS           uint16
 	WScale        uint8
@@ -117,6 +118,7 @@ type FlowDir struct {
 	isn     uint32
 	hasISN  bool
 	guessed bool // ssn1 is inferred from a mapping
+	speaks  bool // sent an MPTCP option without SYN
 
 	*flowState // nil once the flow was settled
 }
@@ -124,7 +126,7 @@ type FlowDir struct {
 // flowState is what one direction needs while the flow lives.
 type flowState struct {
 	synData     uint32
-	synSum      []byte // octets of data in the SYN, until it is accepted
+	synOctets   []byte // data of the SYN, until it is accepted
 	accepted    uint32 // of which the SYN/ACK acknowledged
 	ssn1        uint32 // sequence number of relative SSN 1
 	hasSSN      bool
@@ -195,24 +197,27 @@ type sample struct {
 // flow finds the flow of s or starts one.
 func (t *Tracker) flow(s *wire.Segment) (*Subflow, int) {
 	sf, dir := t.flows.lookup(s)
-	if sf != nil {
-		if s.Flags&(wire.SYN|wire.ACK) != wire.SYN {
-			return sf, dir
-		}
-		if sf.settled() {
-			return t.newFlow(s)
-		}
-		// A new flow begins where the old one is over or the SYN is another one.
-		d := &sf.Dir[dir]
-		over := sf.RST != 0 || sf.Dir[0].FIN != 0 && sf.Dir[1].FIN != 0
-		if !over && d.hasISN && d.isn == s.Seq {
-			return sf, dir
-		}
-		if !over && !d.hasISN && !sf.MidStream && !d.started {
-			return sf, dir // simultaneous open
-		}
+	if sf != nil && (s.Flags&wire.SYN == 0 || sf.takes(dir, s)) {
+		return sf, dir
 	}
 	return t.newFlow(s)
+}
+
+// takes reports whether a SYN belongs to the flow. A new one begins where the old
+// one is over or the SYN is another one.
+func (sf *Subflow) takes(dir int, s *wire.Segment) bool {
+	d := &sf.Dir[dir]
+	switch {
+	case s.Flags&wire.ACK != 0: // of a reuse whose SYN is not in the capture?
+		return !sf.Closed() || !d.hasISN || d.isn == s.Seq
+	case sf.Closed() || sf.settled():
+		return false
+	case d.hasISN:
+		return d.isn == s.Seq
+	case d.started: // captured behind what followed it?
+		return d.base == s.Seq+1
+	}
+	return !sf.MidStream // simultaneous open, or behind the SYN/ACK
 }
 
 func (t *Tracker) newFlow(s *wire.Segment) (*Subflow, int) {

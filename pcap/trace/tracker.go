@@ -17,6 +17,8 @@ type Limits struct {
 	Linger   int // closed connections whose state is kept for late packets; 256
 	Findings int // findings kept per connection; 64
 	Flows    int // flows listed at the end, with their connections; 200,000
+	Subflows int // flows followed per connection; 1024
+	Pending  int // octets that streams hold beyond gaps, over all connections; 256 MiB
 }
 
 func (l *Limits) fill() {
@@ -32,6 +34,8 @@ func (l *Limits) fill() {
 	set(&l.Linger, 256)
 	set(&l.Findings, 64)
 	set(&l.Flows, 200_000)
+	set(&l.Subflows, 1024)
+	set(&l.Pending, 256<<20)
 }
 
 // Config of a Tracker. The zero value judges without rebuilding streams.
@@ -109,15 +113,17 @@ type Tracker struct {
 	tokens       map[wire.Token]tokenOwner
 	keys         []givenKey
 	dups         *dups
-	closed       []*Conn    // waiting to be compacted
-	inferred     int        // connections that were
-	closedFlows  []*Subflow // plain ones waiting to be settled
+	closed       fifo[*Conn]    // waiting to be compacted
+	closedFlows  fifo[*Subflow] // of no living connection, waiting to be settled
+	inferred     int            // connections that were
+	inferable    []*Conn        // those that midstream flows may belong to
 	flowsSeen    int
 	alive        int // flows in subflows that were not dropped
 	oldest       int // index of the first of them
 	realConns    int // connections known by their handshake
 	droppedConns int
-	stored       int // payload octets held
+	stored       int // payload octets held to compare or verify
+	pending      int // payload octets that streams hold beyond gaps
 	events       []Event
 	general      []Finding
 
@@ -161,6 +167,12 @@ func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 	if len(f.Data) < f.Len {
 		t.Totals.Truncated++
 	}
+	if f.HasTime { // a frame without a time follows the one before it
+		t.now = f.Nanos
+		if t.now == 0 {
+			t.now = 1 // 0 stands for unknown
+		}
+	}
 	ip, miss := pcap.Network(f.Link, f.Data)
 	if miss != pcap.Found {
 		switch miss {
@@ -177,7 +189,7 @@ func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 		t.Totals.Duplicates++
 		return Hit{}
 	}
-	t.now, t.ref = f.Nanos, MakeRef(file, f.Number)
+	t.ref = MakeRef(file, f.Number)
 	if t.Totals.First == 0 {
 		t.Totals.First = t.now
 	}
