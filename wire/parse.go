@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/binary"
-	"errors"
 	"net/netip"
 
 	"github.com/mptcp-go/mptcp/checksum"
@@ -134,7 +133,3 @@ func pseudoSum(src, dst netip.Addr, n int, proto uint8) checksum.Sum {
 	}
 	return sum
 }
-
-// IsNotTCP reports whether err, from one of the parsers, says that the packet is
-// simply something else, not a damaged TCP segment.
-func IsNotTCP(err error) bool { return errors.Is(err, ErrNotTCP) }
