@@ -34,9 +34,11 @@ type ackState struct {
 func (f *ackState) see(dir netsim.Dir, e *edit) bool {
 	f.window[dir] = e.seg.Window
 	f.stamps[dir].see(&e.seg)
-	if !f.known[dir] || e.seg.Flags.Has(wire.SYN) {
+	// A SYN that comes again, late perhaps, begins nothing.
+	syn := e.seg.Flags.Has(wire.SYN)
+	if !f.known[dir] || syn && e.seg.Seq != f.first[dir] {
 		f.known[dir], f.next[dir], f.first[dir] = true, e.seg.Seq, e.seg.Seq
-		f.whole[dir] = e.seg.Flags.Has(wire.SYN)
+		f.whole[dir] = syn
 	}
 	if back := dir.Back(); e.seg.Flags.Has(wire.ACK) && f.known[back] && !before(e.seg.Ack, f.first[back]) {
 		f.whole[back] = true

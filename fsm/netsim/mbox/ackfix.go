@@ -26,6 +26,7 @@ type AckFix struct {
 // seenState is the highest sequence number seen, by direction.
 type seenState struct {
 	end   [2]uint32
+	isn   [2]uint32
 	known [2]bool
 	begun bool
 	trust time.Duration // until when an ACK proves that what it names was sent
@@ -44,7 +45,8 @@ func (f *seenState) see(now time.Duration, dir netsim.Dir, e *edit) {
 		}
 	}
 	end := e.endSeq()
-	if !f.known[dir] || syn {
+	if !f.known[dir] || syn && e.seg.Seq != f.isn[dir] {
+		f.isn[dir] = e.seg.Seq
 		f.known[dir], f.end[dir] = true, end
 	}
 	f.end[dir] = latest(f.end[dir], end)

@@ -153,6 +153,17 @@ func TestElements(t *testing.T) {
 			> . 106:121(15) ack 1 win 9
 			> . 121:131(10) ack 1 win 9`},
 
+		{"though an old SYN comes by", "hole", `
+			> S 100:100(0) win 9
+			> . 101:111(10) ack 1 win 9
+			> S 100:100(0) win 9
+			> . 111:121(10) ack 1 win 9`, "same"},
+		{"an old SYN takes no ACK back", "ackfix how=drop", `
+			> S 100:100(0) win 9
+			> . 101:111(10) ack 1 win 9
+			> S 100:100(0) win 9
+			< . 1:1(0) ack 111 win 9`, "same"},
+
 		{"ACKs for what was not seen are lowered", "ackfix", `
 			> . 101:111(10) ack 301 win 9
 			@1s

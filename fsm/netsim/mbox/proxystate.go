@@ -40,7 +40,8 @@ type proxyHalf struct {
 	ackOut    uint32
 	windowOut uint16
 
-	shaken    bool  // this direction's sender sent a SYN
+	shaken    bool // this direction's sender sent a SYN
+	isn       uint32
 	shift     uint8 // in it
 	scales    bool
 	peerShift uint8 // of the windows that this direction's receiver announces
@@ -57,7 +58,11 @@ const maxProxyBackoff = 8 // the proxy then gives up, as a TCP does
 
 // shake learns from a SYN.
 func (h *proxyHalf) shake(s *wire.Segment) {
-	h.known, h.next, h.una = true, s.Seq+s.SeqLen(), s.Seq+s.SeqLen()
+	if h.shaken && h.isn == s.Seq {
+		return // it comes again, late perhaps
+	}
+	// Data on the SYN passes; the receiver may leave it alone (RFC 7413 section 3).
+	h.isn, h.known, h.next, h.una = s.Seq, true, s.Seq+1, s.Seq+1
 	h.shaken, h.settled, h.window = true, true, s.Window
 	if o, ok := s.Options.Find(wire.KindWindowScale); ok {
 		v, err := wire.ParseWindowScale(o)

@@ -229,6 +229,14 @@ func TestProxyInTheMiddleOfTheHandshake(t *testing.T) {
 	want(t, b.run("> . 101:111(10) ack 301 win 512"), "> . 101:111(10) ack 301 win 512\n< . 301:301(0) ack 111 win 5")
 }
 
+func TestProxyIsNotFooledBySYNs(t *testing.T) {
+	b := newBench(t, "proxy buffer=1000 dir=c2s")
+	// The server leaves the SYN's data alone, and the SYN comes again.
+	b.run("> S 100:105(5) win 9\n< S. 300:300(0) ack 101 win 1000\n> . 101:111(10) ack 301 win 9\n> S 100:105(5) win 9")
+	want(t, b.run("> . 111:121(10) ack 301 win 9"), "> . 111:121(10) ack 301 win 9\n< . 301:301(0) ack 121 win 980")
+	want(t, b.run("< . 301:301(0) ack 121 win 1000"), "< . 301:301(0) ack 121 win 980")
+}
+
 func TestProxyGivesUp(t *testing.T) {
 	b := newBench(t, "proxy dir=c2s")
 	b.run(handshake + data1)
