@@ -46,7 +46,7 @@ var boxCases = []boxCase{
 	{boxes: []string{"drop on=synack count=2", link}, multi: true},
 	{boxes: []string{"coalesce 2", link}, multi: true}, // P-3.3.5-03
 	{boxes: []string{"coalesce 3 keep=last", link}, multi: true},
-	{boxes: []string{"proxy", link}, multi: true},
+	{boxes: []string{"proxy", link}}, // it acknowledges the first data itself, without a DATA_ACK: R3.7-04
 	{boxes: []string{"strip mptcp on=syn", link}, client: "MPCapableFallbackSYNACK"},                                    // P-3.1-02
 	{boxes: []string{"strip mptcp on=synack", link}, client: "MPCapableFallbackSYNACK", server: "MPCapableFallbackACK"}, // P-3.1-05
 	{boxes: []string{"strip mptcp dir=c2s on=ack3+data+ack+fin", link}, server: "MPCapableFallbackACK"},                 // R3.1-41

@@ -77,7 +77,7 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 		c.subflowClosed(now, s, o)
 	}
 	c.advance(now)
-	s.table.Discard(s.flow.Received())
+	s.table.Discard(s.settled())
 }
 
 func shookHands(f *tcp.Flow) bool {
@@ -178,7 +178,7 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 	}
 	window := uint64(c.ep.cfg.ReceiveBuffer)
 	switch {
-	case !ok, m.End() <= s.flow.Received():
+	case !ok, m.End() <= s.settled():
 		return true // nothing new can come under it
 	case m.Sub > s.flow.Received()+window+dataseq.MaxLen, m.Data > c.rcv.buf.Offset()+window+dataseq.MaxLen:
 		return true // lies far beyond what was ever allowed (R3.8-02)

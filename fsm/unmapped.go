@@ -116,3 +116,12 @@ func (c *Conn) releaseHeld(now time.Time, s *subflow) {
 		c.takeRaw(p.off, p.b, s)
 	}
 }
+
+// settled is the subflow offset below which no mapping is needed any more.
+func (s *subflow) settled() uint64 {
+	off := s.flow.Received()
+	for _, p := range s.held.pieces {
+		off = min(off, p.off)
+	}
+	return off
+}
