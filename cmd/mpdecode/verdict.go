@@ -121,8 +121,10 @@ func verdictWords(c *trace.Conn, k *checks, problems map[trace.Severity]int) str
 	}
 	bad := problems[trace.Error] + problems[trace.Warn]
 	switch {
-	case c.Inferred && !k.keys:
+	case c.Inferred && !k.keys && k.sums == 0:
 		words += ", seen from midstream: without its keys nothing was verified"
+	case c.Inferred && !k.keys:
+		words += ", seen from midstream: without its keys no more than checksums were verified"
 	case k.wrong > 0 || problems[trace.Error] > 0:
 		words += fmt.Sprintf(", %s", plural(max(problems[trace.Error], 1), "error"))
 	case bad > 0:
