@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -129,17 +128,13 @@ func wrap(text, margin string, width int) string {
 
 // group writes a number with a comma between thousands.
 func group[T int | int64 | uint64](n T) string {
-	s := strconv.FormatInt(int64(n), 10)
-	if uint64(n) > 1<<63 && n > 0 {
-		s = strconv.FormatUint(uint64(n), 10)
+	s := fmt.Sprint(n)
+	first := 0
+	if n < 0 {
+		first = 1
 	}
-	digits := len(s)
-	if s[0] == '-' {
-		digits--
-	}
-	for i := digits - 3; i > 0; i -= 3 {
-		at := len(s) - digits + i
-		s = s[:at] + "," + s[at:]
+	for i := len(s) - 3; i > first; i -= 3 {
+		s = s[:i] + "," + s[i:]
 	}
 	return s
 }
