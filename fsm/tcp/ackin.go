@@ -46,6 +46,9 @@ func (f *Flow) handleAck(t int64, seg *wire.Segment, o *optionSet, off int64, hi
 	}
 	if d.acked > 0 {
 		f.rto.count, f.pmtu.fails = 0, 0
+		if f.pmtu.retry != 0 && t >= f.pmtu.retry {
+			f.raise()
+		}
 		f.eifelAck(t, o)
 	}
 	f.rackDSACK(d.dsack)

@@ -73,8 +73,8 @@ type Config struct {
 	KeepAliveIdle, KeepAliveInterval time.Duration
 	KeepAliveProbes                  int
 
-	// FastOpen asks for a Fast Open cookie in SYNs that carry none and makes a
-	// listener hand them out (RFC 7413).
+	// FastOpen asks for a Fast Open cookie in SYNs for which Params has none
+	// (RFC 7413). A listener hands them out by FastOpener.
 	FastOpen bool
 
 	// ChallengeAcks is how many challenge ACKs a flow sends in five seconds, on

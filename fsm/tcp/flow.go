@@ -174,6 +174,13 @@ func (f *Flow) RTT() (smoothed, least time.Duration) {
 // RTO returns the retransmission timeout, backed off as it is.
 func (f *Flow) RTO() time.Duration { return time.Duration(f.rto.current(f.cfg, &f.rtt)) }
 
+// Timeouts returns how many retransmission timeouts there were in a row, without
+// anything being acknowledged in between.
+func (f *Flow) Timeouts() int { return f.rto.count }
+
+// LastHeard returns when an acceptable segment of the peer's arrived last.
+func (f *Flow) LastHeard() time.Time { return instant(f.heard) }
+
 // MSS returns the octets of a full segment, from which its TCP options are still
 // to be taken (RFC 6691).
 func (f *Flow) MSS() int { return f.snd.mss }

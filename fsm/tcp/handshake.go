@@ -25,7 +25,7 @@ func (f *Flow) handleSynSent(t int64, seg *wire.Segment, o *optionSet) In {
 		if ackOK {
 			f.finish(&PeerError{Refused})
 		}
-		return In{}
+		return In{Accepted: ackOK}
 	}
 	if !seg.Flags.Has(wire.SYN) || seg.Flags.Has(wire.FIN) {
 		return In{}
@@ -45,17 +45,16 @@ func (f *Flow) handleSynSent(t int64, seg *wire.Segment, o *optionSet) In {
 		f.state = SynReceived
 		f.synQueued = true
 		f.timers.stop(timerRTO)
-		return In{}
+		return In{Accepted: true}
 	}
 	f.snd.wl1 = 0 // nothing older may change the window
 	f.fastOpenResult(f.sndOff(seg.Ack))
 	f.establish(t, f.sndOff(seg.Ack), o)
 	f.ack.due = true
 	f.handleAck(t, seg, o, 0, 0)
-	if f.state == Closed {
-		return In{}
-	}
-	return f.handleData(t, seg, 0, len(seg.Payload), false)
+	in := f.handleData(t, seg, 0, len(seg.Payload), false)
+	in.Accepted = true
+	return in
 }
 
 func (f *Flow) embryoOf(seg *wire.Segment, o *optionSet) Embryo {

@@ -6,7 +6,15 @@ import "time"
 type pmtu struct {
 	mss   int // octets of payload and options, by the path MTU
 	fails int // timeouts in a row of full-sized segments
+	// What black-hole probing took the size down from, and when the path is
+	// given another chance; 0: it did not.
+	full  int
+	retry int64
 }
+
+// raiseAfter is when a size that was only guessed is given up (RFC 1191 section
+// 6.3 has 10 minutes for one that was told).
+const raiseAfter = 10 * int64(time.Minute)
 
 // blackHoleFails is how many timeouts of a full-sized segment suggest that the
 // path drops it for its size and the ICMP message is dropped, too (RFC 2923
@@ -41,6 +49,7 @@ func (f *Flow) HandleMTU(now time.Time, mtu int, seq uint32) {
 		return
 	}
 	f.stats.PMTUReduced++
+	f.pmtu.full, f.pmtu.retry = 0, 0 // told, not guessed
 	f.shrink(size)
 	b := &f.snd.board
 	for i := range b.live() {
@@ -58,20 +67,36 @@ func (f *Flow) shrink(size int) {
 }
 
 // blackHole counts a timeout of span s, and goes a step down when it looks like
-// one.
-func (f *Flow) blackHole(s *span) {
-	if s.data() < int64(f.segmentSize()) {
+// one. When the smallest size does not get through either it is the path that is
+// down, and the size is innocent.
+func (f *Flow) blackHole(t int64, s *span) {
+	m := &f.pmtu
+	if s.data() < int64(f.segmentSize()) && m.full == 0 {
 		return
 	}
-	if f.pmtu.fails++; f.pmtu.fails < blackHoleFails {
+	if m.fails++; m.fails < blackHoleFails {
 		return
 	}
 	for _, mtu := range mtuSteps {
 		if size := mtu - f.p.headers(); size < f.snd.mss {
 			f.stats.MTUPFail++
+			if m.full == 0 {
+				m.full = m.mss
+			}
+			m.retry = t + raiseAfter
 			f.shrink(size)
 			return
 		}
+	}
+	f.raise()
+}
+
+// raise takes back what black-hole probing did.
+func (f *Flow) raise() {
+	if m := &f.pmtu; m.full != 0 {
+		size := m.full
+		m.full, m.retry = 0, 0
+		f.shrink(size)
 	}
 }
 

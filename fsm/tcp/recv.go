@@ -37,15 +37,20 @@ const NotCongestion Hint = 1
 
 // In is what HandleSegment found for the owner.
 type In struct {
-	Off  uint64 // stream offset of Data
-	Data []byte // aliases the segment's payload
+	// Accepted says that the segment passed the checks of its numbers, so that
+	// options of the owner's in it may be believed: neither old nor blind. A RST
+	// is accepted when it ends the flow, a SYN when it is part of the handshake.
+	Accepted bool
+	Off      uint64 // stream offset of Data
+	Data     []byte // aliases the segment's payload
 }
 
 // HandleSegment takes a segment that arrived for this flow (RFC 9293 section
 // 3.10.7). The caller has checked its checksum and addresses. seg is not kept.
 //
 // Data it returns is acceptable, and new at least in part, but not necessarily in
-// order. Keep must follow at once, and tell how much of it the owner kept.
+// order. Keep must follow before anything else, and tell how much of it the owner
+// kept.
 func (f *Flow) HandleSegment(now time.Time, seg *wire.Segment, hint Hint) In {
 	t := nanos(now)
 	if f.state == Closed {
@@ -94,8 +99,7 @@ func (f *Flow) handleOpen(t int64, seg *wire.Segment, o *optionSet, hint Hint) I
 	}
 
 	if flags.Has(wire.RST) {
-		f.handleRST(off)
-		return In{}
+		return In{Accepted: f.handleRST(off)}
 	}
 	if flags.Has(wire.SYN) {
 		// RFC 5961 section 4.2: whatever its number (T5961-02).
@@ -143,9 +147,11 @@ func (f *Flow) handleOpen(t int64, seg *wire.Segment, o *optionSet, hint Hint) I
 	}
 	f.handleAck(t, seg, o, off, hint)
 	if f.state == Closed || onlyAck {
-		return In{}
+		return In{Accepted: true}
 	}
-	return f.handleData(t, seg, off, n, flags.Has(wire.FIN))
+	in := f.handleData(t, seg, off, n, flags.Has(wire.FIN))
+	in.Accepted = true
+	return in
 }
 
 // edge is the right edge of what the peer may have been told it can send.
@@ -174,27 +180,28 @@ func (f *Flow) pawsRejects(t int64, o *optionSet) bool {
 	return int32(o.tsVal-f.tsRecent) < 0 && t-f.tsRecentAge < outdated
 }
 
-// handleRST is RFC 5961 section 3.2 (T5961-01).
-func (f *Flow) handleRST(off int64) {
+// handleRST is RFC 5961 section 3.2 (T5961-01). It reports whether the RST ended
+// the flow.
+func (f *Flow) handleRST(off int64) bool {
 	switch {
 	case off == f.rcv.nxt:
-		if f.state == SynReceived {
+		switch {
+		case f.state == TimeWait:
+			return false // RFC 1337: a RST must not end TIME-WAIT early
+		case f.state == SynReceived:
 			f.finish(&PeerError{Refused})
-			return
-		}
-		if f.state == TimeWait {
-			return // RFC 1337: a RST must not end TIME-WAIT early
-		}
-		if (f.state == Closing || f.state == LastAck) && f.snd.una >= f.snd.end {
+		case (f.state == Closing || f.state == LastAck) && f.snd.una >= f.snd.end:
 			f.finish(nil) // all data was exchanged
-			return
+		default:
+			f.stats.EstabResets++
+			f.finish(&PeerError{Reset})
 		}
-		f.stats.EstabResets++
-		f.finish(&PeerError{Reset})
+		return true
 	case off > f.rcv.nxt && off < f.edge():
 		f.stats.RSTChallenge++
 		f.challengeAck()
 	}
+	return false
 }
 
 // ackPlausible is RFC 5961 section 5.2 (T5961-03).

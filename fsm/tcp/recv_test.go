@@ -442,3 +442,32 @@ func TestOwnerRefuses(t *testing.T) { // what was not kept is not acknowledged
 	require.EqualValues(t, 1000, f.stats.RcvQDrop)
 	b.want("", ". 1:1(0) ack 1001")
 }
+
+func TestAcceptedSegments(t *testing.T) { // only these may carry options that the owner believes
+	b := newBench(t, bare)
+	b.dial()
+	b.want("", "S 0:0(0)")
+	f := b.c.flow
+	accepted := func(line string, want bool) {
+		t.Helper()
+		in := f.HandleSegment(b.now, b.parse(line), 0)
+		f.Keep(b.now, len(in.Data))
+		require.Equal(t, want, in.Accepted, line)
+		for b.poll() {
+		}
+	}
+	accepted(". 0:0(0) ack 1", false)
+	accepted("S. 0:0(0) ack 9", false)
+	accepted("S. 0:0(0) ack 1 <mss 1000>", true)
+	accepted(". 1:1(0) ack 1", true)
+	accepted(". 70000:70000(0) ack 1", false)
+	accepted(". 1:1(0) ack 2", false)
+	accepted("- 1:1(0)", false)
+	accepted("S 1:1(0)", false)
+	accepted("P. 1:101(100) ack 1", true)
+	accepted("P. 1:101(100) ack 1", false) // wholly old
+	accepted("P. 51:151(100) ack 1", true)
+	accepted("P. 301:401(100) ack 1", true)
+	accepted("R. 300:300(0) ack 1", false)
+	accepted("R. 151:151(0) ack 1", true)
+}

@@ -69,7 +69,7 @@ func (f *Flow) onRTO(t int64) {
 		f.finish(&LocalError{Reason: TimedOut})
 		return
 	}
-	f.blackHole(b.at(0))
+	f.blackHole(t, b.at(0))
 	if f.snd.mode != inLoss {
 		// Later timeouts of the same loss leave ssthresh alone.
 		f.eifelStart(inLoss)

@@ -675,6 +675,44 @@ func TestBlackHole(t *testing.T) { // RFC 2923 section 2.1: ICMP is filtered
 	require.Equal(t, 1240, p.end[0].flow.MSS())
 }
 
+func TestOutageIsNoBlackHole(t *testing.T) { // black-hole probing is taken back when nothing gets through
+	p := newPair(t, testConfig(t), testConfig(t))
+	p.connect()
+	down := true
+	p.link[0].fate = func(*wire.Segment, int) (int, time.Duration) {
+		if down {
+			return 0, 0
+		}
+		return 1, 0
+	}
+	_, err := p.end[0].Write(p.now, pattern(20000))
+	require.NoError(t, err)
+	p.drain(0)
+	p.run(5 * time.Second)
+	require.Equal(t, 1240, p.end[0].flow.MSS())
+	require.Positive(t, p.end[0].flow.Timeouts())
+	p.run(10 * time.Minute)
+	require.Equal(t, 1460, p.end[0].flow.MSS())
+	down = false
+	p.run(3 * time.Minute)
+	n, _ := p.end[1].Readable()
+	require.Equal(t, 20000, n)
+	require.Zero(t, p.end[0].flow.Timeouts())
+}
+
+func TestGuessedSizeIsRaisedAgain(t *testing.T) { // RFC 1191 section 6.3
+	p := newPair(t, testConfig(t), testConfig(t))
+	p.link[0].mtu = 1300
+	p.connect()
+	p.send(0, pattern(50000), 20*time.Second)
+	require.Equal(t, 1240, p.end[0].flow.MSS())
+	p.link[0].mtu = 0
+	p.run(11 * time.Minute)
+	p.send(0, pattern(3000), time.Second)
+	p.run(time.Second)
+	require.Equal(t, 1460, p.end[0].flow.MSS())
+}
+
 func TestUnreachable(t *testing.T) { // RFC 5927 section 5.2
 	b := newBench(t, bare)
 	b.dial()
