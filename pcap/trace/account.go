@@ -86,7 +86,7 @@ func (t *Tracker) fresh(sf *Subflow, dir int, pos, k uint64, have []byte, whole 
 	if d.FirstNew == 0 {
 		d.FirstNew = t.now
 	}
-	d.LastNew = t.now
+	d.LastNew = max(d.LastNew, t.now)
 	if whole {
 		t.stored += d.store.put(pos, have, t.cfg.Limits.Store, t.cfg.Limits.Total-t.stored)
 	}
@@ -95,13 +95,16 @@ func (t *Tracker) fresh(sf *Subflow, dir int, pos, k uint64, have []byte, whole 
 			d.stream = newStream(d.Start)
 		}
 		if whole {
-			d.stream.add(pos, have)
+			t.pending += d.stream.add(pos, have, t.cfg.Limits.Pending-t.pending)
 		}
 	}
 	if t.cfg.OnData != nil {
 		t.cfg.OnData(Piece{
 			Conn: c, Subflow: sf, Side: side, Pos: pos, Len: int(k), Octets: have, Ref: t.ref, Mapped: true,
 		})
+	}
+	if !d.believable(end) {
+		return
 	}
 	if end > d.end {
 		d.end = end

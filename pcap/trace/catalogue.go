@@ -99,7 +99,7 @@ var (
 	}
 	failReset = &kind{
 		"MPD-FAIL-RESET", Warn, "RFC 8684 section 3.7", "MPFailTx",
-		"%s reported a checksum failure at DSN %d and reset the subflow: others carry on",
+		"%s reported a checksum failure at DSN %d, and the subflow was reset (RFC 8684 demands it unless it is the only one)",
 		"a middlebox on this path rewrites payload: take the path out of use, or find the device",
 	}
 	failNoProof = &kind{
@@ -151,6 +151,11 @@ var (
 		"MPD-JOIN-UNANSWERED", Warn, "RFC 8684 section 3.2", "",
 		"%s got no answer: the address is unreachable from here, or something drops them",
 		"check routing and firewalls for this pair of addresses",
+	}
+	joinFlood = &kind{
+		"MPD-JOIN-FLOOD", Warn, "RFC 8684 section 5", "",
+		"more joins than %d name this connection: further ones are counted, not followed",
+		"if it is no attack, find out why the opener tries so often",
 	}
 	joinEarly = &kind{
 		"MPD-JOIN-EARLY", Info, "RFC 8684 section 3.1 (R3.1-21)", "",
@@ -237,6 +242,11 @@ var (
 		"%d repeated octets are older than what is remembered per connection: who sent them first is not judged",
 		"raise the limits if it matters",
 	}
+	moreFindings = &kind{
+		"MPD-FINDINGS-LIMIT", Info, "", "",
+		"%d more findings about single subflows of this connection are not listed",
+		"raise the limit if they matter",
+	}
 	cutCapture = &kind{
 		"MPD-CHECKSUM-INCOMPLETE", Info, "", "",
 		"%s with a checksum not whole in this capture, so not judged",
@@ -255,8 +265,8 @@ var catalogue = []*kind{
 	synStripped, synackStripped, plainServer, optionStripped, optionChanged, synLost, payloadChanged,
 	keyEcho, optionsLost, infiniteMap, sumBad, finSumBad, fallbackSum, failReset, failNoProof,
 	tokenUnknown, joinSYNACKHMAC, joinACKHMAC, joinHMACUnproven, joinNoListener, joinRejected,
-	joinReset, joinStripped, joinUnanswered, joinEarly, addAddrHMAC, fastclosed, fastcloseKey,
+	joinReset, joinStripped, joinUnanswered, joinFlood, joinEarly, addAddrHMAC, fastclosed, fastcloseKey,
 	subflowReset, conflict, mapConflict, reinjected, resent, stale, noFin, finUnacked,
 	sumPresence, reservedBits, earlyData, afterFallback, signalFlood, urgentData, mapElsewhere,
-	malformedOption, overrunOption, unknownOption, midstream, evidence, cutCapture, tcpSum,
+	malformedOption, overrunOption, unknownOption, midstream, evidence, moreFindings, cutCapture, tcpSum,
 }

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"sort"
+
 	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -65,10 +67,13 @@ func (t *Tracker) dataAck(d *ConnDir, raw uint64, wide bool) {
 		d.pos(raw, true)
 	}
 	pos := d.pos(raw, wide)
-	if pos <= d.Acked || pos >= 1<<63 {
+	if pos <= d.Acked || pos >= 1<<63 || !d.believable(pos) {
 		return
 	}
 	d.Acked = pos
+	if pos > d.contig && d.contig != 0 { // the receiver has what the capture lost
+		d.contig = d.ledger.contiguous(pos)
+	}
 	if d.sample.on && pos >= d.sample.end {
 		d.Latency.add(t.now - d.sample.at)
 		d.sample.on = false
@@ -202,6 +207,9 @@ func (t *Tracker) payload(sf *Subflow, dir int, s *wire.Segment, off uint64) {
 	d := &c.Dir[side]
 	octets := s.Payload
 	end := off + uint64(s.PayloadLen)
+	if s.PayloadLen == 1 && end == fd.ackMax {
+		octets = nil // a keepalive's octet may be garbage (RFC 9293 section 3.8.4)
+	}
 	reinjected := false
 	for off < end {
 		m := fd.maps.find(off)
@@ -236,7 +244,6 @@ func (t *Tracker) payload(sf *Subflow, dir int, s *wire.Segment, off uint64) {
 // verify feeds a piece of a mapping to its checksum.
 func (t *Tracker) verify(c *Conn, side int, m *mapping, at, n uint64, have []byte, s *wire.Segment) {
 	if len(have) == 0 {
-		m.cut = true
 		return
 	}
 	if len(have) == len(s.Payload) && s.Sum != wire.SumUnknown {
@@ -265,12 +272,12 @@ func (t *Tracker) sumBad(c *Conn, side int, ref Ref) {
 
 // gapFrom returns where the unmapped range that begins at off ends.
 func (l *mapLog) gapFrom(off, end uint64) uint64 {
-	for i := l.head; i < len(l.at); i++ {
-		if s := l.at[i].Sub; s > off {
-			return min(end, s)
-		}
+	live := l.at[l.head:]
+	i := sort.Search(len(live), func(i int) bool { return live[i].Sub > off })
+	if i == len(live) {
+		return end
 	}
-	return end
+	return min(end, live[i].Sub)
 }
 
 // unmapped accounts for payload that no mapping covers.
@@ -286,7 +293,7 @@ func (t *Tracker) unmapped(sf *Subflow, dir int, off, n uint64, octets []byte) {
 	if t.cfg.OnData == nil {
 		return
 	}
-	if !fd.raw && c.fallen(sf) {
+	if !fd.raw && c.fallen() {
 		fd.raw, fd.rawDelta = true, 0
 		if fd.hasDelta {
 			fd.rawDelta = fd.delta
@@ -304,6 +311,6 @@ func (t *Tracker) unmapped(sf *Subflow, dir int, off, n uint64, octets []byte) {
 
 // fallen reports whether octets without a mapping are the stream itself: MPTCP
 // never began, was given up, or the flow is the only one.
-func (c *Conn) fallen(sf *Subflow) bool {
-	return c.FirstDSS == 0 || c.MPFail != [2]Ref{} || c.Infinite != [2]Ref{} || len(c.Subflows) == 1
+func (c *Conn) fallen() bool {
+	return c.FirstDSS == 0 || c.MPFail != [2]Ref{} || c.Infinite != [2]Ref{} || c.sole()
 }

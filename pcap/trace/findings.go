@@ -45,12 +45,18 @@ type kind struct {
 
 const maxFrames = 8
 
-// find records a finding while packets are taken. Repeats on the same flow count.
+// find records a finding of a flow while packets are taken.
 func (t *Tracker) find(sf *Subflow, k *kind, ref Ref, args ...any) {
+	t.note(sf.Conn, sf, k, ref, args...)
+}
+
+// note records a finding of a connection, a flow of it, or of neither. Repeats on
+// the same flow count, as do those of any flow once there are many.
+func (t *Tracker) note(c *Conn, sf *Subflow, k *kind, ref Ref, args ...any) {
 	list := &t.general
 	limit := 256
-	if sf.Conn != nil {
-		list, limit = &sf.Conn.Findings, t.cfg.Limits.Findings
+	if c != nil {
+		list, limit = &c.Findings, t.cfg.Limits.Findings
 	}
 	for i := len(*list) - 1; i >= 0; i-- {
 		if f := &(*list)[i]; f.ID == k.id && (f.Subflow == sf || len(*list) >= limit) {
@@ -62,12 +68,12 @@ func (t *Tracker) find(sf *Subflow, k *kind, ref Ref, args ...any) {
 		}
 	}
 	if len(*list) >= 2*limit {
-		if sf.Conn != nil {
-			sf.Conn.more++
+		if c != nil {
+			c.more++
 		}
 		return
 	}
-	*list = append(*list, k.make(sf.Conn, sf, args, ref))
+	*list = append(*list, k.make(c, sf, args, ref))
 }
 
 // make builds a finding; frames that are 0 are left out.

@@ -1,6 +1,10 @@
 package trace
 
-import "github.com/mptcp-go/mptcp/wire"
+import (
+	"encoding/binary"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
 
 // JoinInfo is what MP_JOIN options of a flow said and whether it holds.
 type JoinInfo struct {
@@ -17,10 +21,23 @@ type JoinInfo struct {
 // joinState adds what only the checks need.
 type joinState struct {
 	JoinInfo
-	nonce    [2]uint32
-	hmac64   uint64
-	hmac160  [20]byte
-	hasNonce [2]bool
+	nonce   [2]nonces
+	hmac64  uint64
+	hmac160 [20]byte
+}
+
+// nonces of one end: the latest and the one before. A SYN that is sent again may
+// carry another, and either may be the one that is answered.
+type nonces struct {
+	at [2]uint32
+	n  int
+}
+
+func (q *nonces) add(v uint32) {
+	if q.n == 0 || q.at[0] != v {
+		q.at[1], q.at[0] = q.at[0], v
+		q.n = min(q.n+1, len(q.at))
+	}
 }
 
 // Join returns what the flow's MP_JOIN options said; nil if it has none.
@@ -37,9 +54,7 @@ func (t *Tracker) joinOption(sf *Subflow, dir int, s *wire.Segment, opt wire.Opt
 		sf.join = &joinState{JoinInfo: JoinInfo{ID: [2]int{-1, -1}, Backup: [2]int{-1, -1}}}
 	}
 	j := sf.join
-	if sf.Kind != Join {
-		sf.Kind = Join
-	}
+	sf.Kind = Join
 	m, err := wire.ParseMPJoin(opt)
 	if err != nil {
 		if j.Malformed == 0 {
@@ -48,75 +63,134 @@ func (t *Tracker) joinOption(sf *Subflow, dir int, s *wire.Segment, opt wire.Opt
 		t.malformed(sf, dir, opt)
 		return
 	}
-	backup := 0
-	if m.Backup {
-		backup = 1
-	}
-	h := &sf.Handshake
 	switch m.Form {
 	case wire.JoinSYN:
-		h.SYNJoin = true
-		first := j.SYN == 0
-		j.Token, j.ID[0], j.Backup[0] = m.Token, int(m.ID), backup
-		j.nonce[0], j.hasNonce[0] = m.Nonce, true
-		owner, ok := t.tokens[m.Token]
-		j.TokenMatch = tri(ok)
-		if first {
-			j.SYN = t.ref
-			if ok && sf.Conn == nil {
-				t.attach(owner.conn, sf, owner.side^1)
-				owner.conn.reopened()
-				if owner.conn.FirstDSS == 0 && owner.conn.Early == 0 {
-					owner.conn.Early = t.ref
-				}
-			}
-		}
-		if t.cfg.Events {
-			t.event(sf, Event{Kind: "join_syn", Token: m.Token, OK: j.TokenMatch, ID: int(m.ID), Backup: m.Backup})
-		}
+		t.joinSYN(sf, &m)
 	case wire.JoinSYNACK:
-		h.SYNACKJoin = true
-		j.ID[1], j.Backup[1] = int(m.ID), backup
-		j.nonce[1], j.hasNonce[1] = m.Nonce, true
-		if j.SYNACK == 0 {
-			j.SYNACK = t.ref
-		}
-		j.hmac64 = m.HMAC64
-		v := t.checkJoin(sf, 1, func(h [32]byte) bool { return [8]byte(h[:8]) == be64(m.HMAC64) })
-		if j.SYNACKHMAC != Wrong {
-			j.SYNACKHMAC = v
-		}
-		if t.cfg.Events {
-			t.event(sf, Event{Kind: "join_synack", OK: v, ID: int(m.ID), Backup: m.Backup})
-		}
+		t.joinSYNACK(sf, &m)
 	case wire.JoinACK:
-		if j.ACK == 0 {
-			j.ACK = t.ref
-		}
-		j.hmac160 = m.HMAC
-		v := t.checkJoin(sf, 0, func(h [32]byte) bool { return [20]byte(h[:20]) == m.HMAC })
-		if j.ACKHMAC != Wrong {
-			j.ACKHMAC = v
-		}
-		if t.cfg.Events {
-			t.event(sf, Event{Kind: "join_ack", OK: v})
-		}
+		t.joinACK(sf, &m)
 	}
 }
 
-// checkJoin recomputes the HMAC of the flow's end dir (0: the opener's).
-func (t *Tracker) checkJoin(sf *Subflow, dir int, equal func([32]byte) bool) Tri {
+// joinSYN takes the request, and finds the connection that it names.
+func (t *Tracker) joinSYN(sf *Subflow, m *wire.MPJoin) {
+	j := sf.join
+	sf.Handshake.SYNJoin = true
+	owner, ok := t.tokens[m.Token]
+	if j.SYN == 0 || sf.Conn == nil || m.Token != j.Token { // a later owner of the token changes nothing
+		j.TokenMatch = tri(ok)
+	}
+	j.Token, j.ID[0], j.Backup[0] = m.Token, int(m.ID), backup(m)
+	j.nonce[0].add(m.Nonce)
+	if j.SYN == 0 {
+		j.SYN = t.ref
+	}
+	if ok && sf.Conn == nil {
+		t.joined(sf, owner)
+	}
+	sf.checkJoin()
+	if t.cfg.Events {
+		t.event(sf, Event{Kind: "join_syn", Token: m.Token, OK: j.TokenMatch, ID: int(m.ID), Backup: m.Backup})
+	}
+}
+
+// joined attaches a flow to the owner of the token that it names, unless a flood of
+// others did so before.
+func (t *Tracker) joined(sf *Subflow, owner tokenOwner) {
+	c := owner.conn
+	if limit := t.cfg.Limits.Subflows; len(c.Subflows) >= limit {
+		t.note(c, nil, joinFlood, t.ref, limit)
+		return
+	}
+	t.attach(c, sf, owner.side^1)
+	if c.FirstDSS == 0 && c.Early == 0 {
+		c.Early = t.ref
+	}
+}
+
+// joinSYNACK takes the responder's answer.
+func (t *Tracker) joinSYNACK(sf *Subflow, m *wire.MPJoin) {
+	j := sf.join
+	sf.Handshake.SYNACKJoin = true
+	j.ID[1], j.Backup[1] = int(m.ID), backup(m)
+	j.nonce[1].add(m.Nonce)
+	if j.SYNACK == 0 {
+		j.SYNACK = t.ref
+	}
+	j.hmac64 = m.HMAC64
+	v := sf.synackHMAC()
+	if j.SYNACKHMAC != Wrong {
+		j.SYNACKHMAC = v
+	}
+	sf.answered()
+	sf.checkJoin()
+	if t.cfg.Events {
+		t.event(sf, Event{Kind: "join_synack", OK: v, ID: int(m.ID), Backup: m.Backup})
+	}
+}
+
+// joinACK takes the opener's proof.
+func (t *Tracker) joinACK(sf *Subflow, m *wire.MPJoin) {
+	j := sf.join
+	if j.ACK == 0 {
+		j.ACK = t.ref
+	}
+	j.hmac160 = m.HMAC
+	v := sf.ackHMAC()
+	if j.ACKHMAC != Wrong {
+		j.ACKHMAC = v
+	}
+	sf.answered()
+	if t.cfg.Events {
+		t.event(sf, Event{Kind: "join_ack", OK: v})
+	}
+}
+
+func backup(m *wire.MPJoin) int {
+	if m.Backup {
+		return 1
+	}
+	return 0
+}
+
+// checkJoin makes up for checks that had to wait for a key or a nonce.
+func (sf *Subflow) checkJoin() {
+	j := sf.join
+	if j == nil {
+		return
+	}
+	if j.SYNACK != 0 && j.SYNACKHMAC == Unknown {
+		j.SYNACKHMAC = sf.synackHMAC()
+	}
+	if j.ACK != 0 && j.ACKHMAC == Unknown {
+		j.ACKHMAC = sf.ackHMAC()
+	}
+}
+
+func (sf *Subflow) synackHMAC() Tri {
+	return sf.hmac(1, func(h [32]byte) bool { return binary.BigEndian.Uint64(h[:]) == sf.join.hmac64 })
+}
+
+func (sf *Subflow) ackHMAC() Tri {
+	return sf.hmac(0, func(h [32]byte) bool { return [20]byte(h[:20]) == sf.join.hmac160 })
+}
+
+// hmac recomputes the HMAC of the flow's end dir (0: the opener's) with every nonce
+// that may have been meant.
+func (sf *Subflow) hmac(dir int, equal func([32]byte) bool) Tri {
 	c, j := sf.Conn, sf.join
-	if c == nil || !c.HasKey[0] || !c.HasKey[1] || !j.hasNonce[0] || !j.hasNonce[1] {
+	if c == nil || !c.HasKey[0] || !c.HasKey[1] || j.nonce[0].n == 0 || j.nonce[1].n == 0 {
 		return Unknown
 	}
-	own := sf.Side(dir)
-	return tri(equal(wire.JoinHMAC(c.Version, c.Key[own], c.Key[own^1], j.nonce[dir], j.nonce[dir^1])))
-}
-
-func be64(v uint64) (b [8]byte) {
-	for i := range b {
-		b[i] = byte(v >> (56 - 8*i))
+	side := sf.Side(dir)
+	own, peer := &j.nonce[dir], &j.nonce[dir^1]
+	for _, x := range own.at[:own.n] {
+		for _, y := range peer.at[:peer.n] {
+			if equal(wire.JoinHMAC(c.Version, c.Key[side], c.Key[side^1], x, y)) {
+				return Right
+			}
+		}
 	}
-	return b
+	return Wrong
 }

@@ -10,9 +10,24 @@ import (
 // sideName is how findings call the ends of a connection.
 func sideName(side int) string { return [...]string{"A", "B"}[side&1] }
 
-func (c *Conn) report(k *kind, sf *Subflow, frames []Ref, args ...any) *Finding {
-	c.Findings = append(c.Findings, k.make(c, sf, args, frames...))
+// judgment is drawn about one connection.
+type judgment struct {
+	*Conn
+	limit int // findings of single flows beyond which more are only counted
+}
+
+func (c judgment) report(k *kind, sf *Subflow, frames []Ref, args ...any) *Finding {
+	if sf != nil && len(c.Findings) >= 2*c.limit {
+		c.more++
+		return new(Finding)
+	}
+	c.Findings = append(c.Findings, k.make(c.Conn, sf, args, frames...))
 	return &c.Findings[len(c.Findings)-1]
+}
+
+// of is report for one flow.
+func (c judgment) of(sf *Subflow) func(k *kind, frames []Ref, args ...any) *Finding {
+	return func(k *kind, frames []Ref, args ...any) *Finding { return c.report(k, sf, frames, args...) }
 }
 
 // exclude notes what a cause is not.
@@ -39,7 +54,8 @@ func refs(r ...Ref) []Ref { return r }
 
 // judge draws the conclusions about a connection that is over, or at the end of
 // the capture.
-func (t *Tracker) judge(c *Conn) {
+func (t *Tracker) judge(conn *Conn) {
+	c := judgment{conn, t.cfg.Limits.Findings}
 	first := c.Subflows[0]
 	if !c.Inferred {
 		c.judgeHandshake(first)
@@ -54,7 +70,7 @@ func (t *Tracker) judge(c *Conn) {
 	}
 	for _, sf := range c.Subflows {
 		if sf.join != nil {
-			judgeJoin(sf, func(k *kind, frames []Ref, args ...any) *Finding { return c.report(k, sf, frames, args...) })
+			judgeJoin(sf, c.of(sf))
 		}
 	}
 	for side := range c.Dir {
@@ -66,18 +82,21 @@ func (t *Tracker) judge(c *Conn) {
 	for _, sf := range c.Subflows {
 		c.judgeSubflow(sf)
 	}
+	if c.more > 0 {
+		c.report(moreFindings, nil, nil, c.more)
+	}
 }
 
 // judgeHandshake explains a first subflow that did not become MPTCP.
-func (c *Conn) judgeHandshake(sf *Subflow) {
+func (c judgment) judgeHandshake(sf *Subflow) {
 	h := &sf.Handshake
 	switch {
 	case !h.SYNCapable:
 	case h.SYNACK == 0 && sf.RST != 0 && sf.RSTDir == 1 && sf.Dir[1].Payload == 0:
 		c.report(synRefused, sf, refs(h.SYN, sf.RST), sf.Dst)
-	case h.SYNACK == 0 && sf.Dir[1].Packets == 0:
+	case h.SYNACK == 0 && h.ACK == 0 && sf.Dir[1].Packets == 0: // else answered unseen
 		c.report(synUnanswered, sf, refs(h.SYN, sf.Last), count(h.SYNs, "SYN"))
-	case sf.SynPlain != 0 && !h.SYNACKCapable:
+	case sf.SynPlain != 0 && h.SYNACK != 0 && !h.SYNACKCapable && !sf.SynAnswered:
 		c.report(synBlackhole, sf, refs(h.SYN, sf.SynPlain, h.SYNACK), count(sf.SynWithOption, "SYN"))
 	case h.SYNACK != 0 && !h.SYNACKCapable && h.SYNWhy != "":
 		c.report(fallbackOddSYN, sf, refs(h.SYN, h.SYNACK), h.SYNWhy)
@@ -85,7 +104,7 @@ func (c *Conn) judgeHandshake(sf *Subflow) {
 		c.report(fallbackSYNACK, sf, refs(h.SYN, h.SYNACK)).exclude(
 			"a bad offer: the SYN's MP_CAPABLE is version 1, H set, B clear, as it left this capture point",
 			answered(h.SYNs))
-	case h.SYNACKCapable && h.ACK != 0 && !h.ACKCapable && c.FirstDSS == 0:
+	case h.SYNACKCapable && h.ACK != 0 && !h.ACKCapable && c.FirstDSS == 0 && !sf.Dir[0].speaks:
 		c.report(fallbackACK, sf, refs(h.SYN, h.SYNACK, h.ACK)).exclude(
 			"a plain TCP server: its SYN/ACK agreed to MPTCP",
 			"a late option: no segment of the connection carries a DSS")
@@ -111,6 +130,10 @@ func judgeJoin(sf *Subflow, report func(k *kind, frames []Ref, args ...any) *Fin
 	}
 	early := sf.RST != 0 && sf.Dir[0].Payload == 0 && sf.Dir[1].Payload == 0 && !sf.carried()
 	switch {
+	case j.TokenMatch == Wrong && j.SYN != 0 && sf.established() && sf.RST == 0:
+		k := *tokenUnknown
+		k.severity = Info
+		report(&k, refs(j.SYN), uint32(j.Token), "; its owner knows it, for the join was accepted")
 	case j.TokenMatch == Wrong && j.SYN != 0:
 		report(tokenUnknown, refs(j.SYN, sf.RST), uint32(j.Token), ended).exclude(
 			"a refusal by policy: Linux answers those only after the third ACK, with reason 3")
@@ -126,7 +149,7 @@ func judgeJoin(sf *Subflow, report func(k *kind, frames []Ref, args ...any) *Fin
 		report(joinNoListener, refs(j.SYN, sf.RST), sf.Dst).exclude(
 			"an unknown token: it is that of a key in this capture, and Linux answers unknown ones with MP_TCPRST reason 1",
 			"a refusal by policy: no MP_TCPRST, and the RST came before any SYN/ACK")
-	case h.SYNACK == 0 && sf.RST == 0:
+	case h.SYNACK == 0 && h.ACK == 0 && sf.RST == 0 && sf.Dir[1].Packets == 0:
 		report(joinUnanswered, refs(j.SYN, sf.Last), count(h.SYNs, "MP_JOIN SYN"))
 	case h.SYNACK != 0 && !h.SYNACKJoin:
 		report(joinStripped, refs(j.SYN, h.SYNACK, sf.RST))
@@ -170,16 +193,34 @@ func (sf *Subflow) carried() bool {
 }
 
 // established reports whether the joiner got its fourth ACK: anything from the
-// responder after the third ACK (R3.2-12, R3.2-14).
+// responder after the third ACK (R3.2-12, R3.2-14). Data proves it too.
 func (sf *Subflow) established() bool {
-	return sf.join != nil && sf.join.ACK != 0 && sf.Dir[1].Packets > 1 && !(sf.RST != 0 && sf.RSTDir == 1 && sf.Dir[1].Packets == 2)
+	if sf.join == nil || sf.carried() {
+		return sf.join != nil
+	}
+	later := sf.Dir[1].Packets - sf.Handshake.SYNACKs
+	if sf.RST != 0 && sf.RSTDir == 1 {
+		later--
+	}
+	return sf.join.ACK != 0 && later > 0
 }
 
-func (c *Conn) judgeData(side int) {
+// sole reports whether no more than one subflow came to life.
+func (c *Conn) sole() bool {
+	n := 0
+	for _, sf := range c.Subflows {
+		if sf.Kind != Join || sf.established() {
+			n++
+		}
+	}
+	return n <= 1
+}
+
+func (c judgment) judgeData(side int) {
 	d := &c.Dir[side]
 	who := sideName(side)
 	if n := d.SumBad; n > 0 {
-		c.Findings = append(c.Findings, sumBad.make(c, nil, []any{count(n, "mapping"), who}, d.SumBadFrames...))
+		c.Findings = append(c.Findings, sumBad.make(c.Conn, nil, []any{count(n, "mapping"), who}, d.SumBadFrames...))
 		c.Findings[len(c.Findings)-1].Count = n
 	}
 	if d.FinSumBad > 0 {
@@ -206,24 +247,18 @@ func (c *Conn) judgeData(side int) {
 }
 
 // judgeFail explains MP_FAIL and infinite mappings.
-func (c *Conn) judgeFail() {
+func (c judgment) judgeFail() {
 	// The one who detected it speaks first; the other's is the answer.
-	who := -1
-	for side, r := range c.MPFail {
-		if r != 0 && (who < 0 || r < c.MPFail[who]) {
-			who = side
-		}
-	}
-	if who >= 0 {
+	if who := int(c.failedFirst) - 1; who >= 0 {
 		frames := append([]Ref{}, c.Dir[who^1].SumBadFrames...)
 		frames = append(frames, c.MPFail[who], c.MPFail[who^1], c.Infinite[who^1], c.Infinite[who])
 		name, dsn := sideName(who), c.MPFailDSN[who]
-		if len(c.Subflows) > 1 && c.Infinite == [2]Ref{} {
+		if c.Infinite == [2]Ref{} && (c.failReset || !c.sole()) {
 			c.report(failReset, nil, frames, name, dsn)
 		} else {
 			f := c.report(fallbackSum, nil, frames, name, dsn)
 			f.exclude("options that vanished: they stop after MP_FAIL, not before")
-			if len(c.Subflows) == 1 {
+			if c.sole() {
 				f.exclude("a reset of the subflow (RFC 8684 section 3.7): it is the only one")
 			}
 		}
@@ -243,7 +278,7 @@ func (c *Conn) judgeFail() {
 const silenceMin = 2
 
 // judgeSilence finds options that vanished without a fallback that explains it.
-func (c *Conn) judgeSilence() {
+func (c judgment) judgeSilence() {
 	if c.MPFail != [2]Ref{} || c.Infinite != [2]Ref{} {
 		return
 	}
@@ -271,7 +306,7 @@ func (c *Conn) judgeSilence() {
 }
 
 // judgeClose looks at how the connection ended.
-func (c *Conn) judgeClose() {
+func (c judgment) judgeClose() {
 	if c.Fastclose != 0 {
 		c.report(fastclosed, nil, refs(c.Fastclose), sideName(c.FastcloseSide))
 		return
@@ -291,10 +326,20 @@ func (c *Conn) judgeClose() {
 		switch {
 		case d.HasFin && d.FinAcked == 0 && closed:
 			c.report(finUnacked, nil, refs(d.FinRef), sideName(side))
-		case !d.HasFin && closed && !c.Inferred:
+		case !d.HasFin && closed && !c.Inferred && c.seen(side) && d.Acked <= d.end:
 			c.report(noFin, nil, refs(c.Subflows[0].Last), sideName(side))
 		}
 	}
+}
+
+// seen reports whether anything that a side sent is in the capture.
+func (c *Conn) seen(side int) bool {
+	for _, sf := range c.Subflows {
+		if sf.Dir[sf.dirOf(side)].Packets > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // staleAfter is how long data may go unacknowledged before a subflow counts as
@@ -302,7 +347,7 @@ func (c *Conn) judgeClose() {
 const staleAfter = 1e9
 
 // judgeSubflow reports resets and subflows that stopped.
-func (c *Conn) judgeSubflow(sf *Subflow) {
+func (c judgment) judgeSubflow(sf *Subflow) {
 	if sf.RST != 0 && (sf.Kind != Join || sf.established()) && c.Fastclose == 0 && sf.Dir[0].Packets+sf.Dir[1].Packets > 2 {
 		reason := " without a reason"
 		if sf.RSTReason >= 0 {

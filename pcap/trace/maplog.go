@@ -11,16 +11,16 @@ type mapping struct {
 	dataseq.Mapping // Sub: offset in the flow; Data: position
 	v               dataseq.Verifier
 	ref             Ref
-	settled         bool
-	cut             bool // octets of it are missing in the capture
+	settled         bool // its checksum was judged, or never will be
 }
 
 // mapLog keeps the mappings of one direction of a subflow, by offset. Entries may
 // overlap: a capture shows what was declared, not what should have been.
 type mapLog struct {
-	at   []mapping
-	head int
-	hint int
+	at    []mapping
+	head  int
+	hint  int
+	floor uint64 // highest end of what was forgotten
 }
 
 // outcome of declaring a mapping.
@@ -34,6 +34,10 @@ const (
 
 // keepAcked is how many acknowledged mappings are remembered for late repeats.
 const keepAcked = 256
+
+// reach is how many mappings that begin earlier are looked at for one that covers an
+// octet: those of a sender overlap seldom, and never deep.
+const reach = 4
 
 // add declares m. What is not acknowledged, up to offset acked, is remembered until
 // limit others came.
@@ -56,7 +60,10 @@ func (l *mapLog) add(c *Conn, side int, m mapping, acked uint64, limit int) outc
 		}
 	}
 	out := declared
-	for j := max(i-1, l.head); j <= i && j < n; j++ {
+	if m.End() <= l.floor {
+		out, m.settled = repeated, true // sent again so late that the first was forgotten
+	}
+	for j := max(i-reach, l.head); j <= i && j < n; j++ {
 		if e := &l.at[j]; e.Sub < m.End() && m.Sub < e.End() && !e.Agrees(m.Mapping) {
 			out = contradicted
 		}
@@ -111,7 +118,7 @@ func (l *mapLog) find(off uint64) *mapping {
 	}
 	live := l.at[l.head:]
 	i := l.head + sort.Search(len(live), func(i int) bool { return live[i].Sub > off })
-	for j := i - 1; j >= l.head && j >= i-4; j-- {
+	for j := i - 1; j >= l.head && j >= i-reach; j-- {
 		if e := &l.at[j]; e.Contains(off) {
 			l.hint = j
 			return e
@@ -123,6 +130,7 @@ func (l *mapLog) find(off uint64) *mapping {
 // forget settles entry i before it is dropped.
 func (l *mapLog) forget(c *Conn, side, i int) {
 	e := &l.at[i]
+	l.floor = max(l.floor, e.End())
 	if e.settled || !e.HasSum || e.Len == 0 {
 		return
 	}

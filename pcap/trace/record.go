@@ -332,23 +332,27 @@ func (c *Conn) State() string {
 	switch {
 	case c.Inferred:
 		return "mptcp"
-	case c.Infinite != [2]Ref{} || c.MPFail != [2]Ref{} && len(c.Subflows) == 1:
+	case c.Infinite != [2]Ref{} || c.MPFail != [2]Ref{} && c.sole():
 		return "fallback"
 	case c.FirstDSS != 0:
 		for _, f := range c.Findings {
-			if f.ID == optionsLost.id && len(c.Subflows) == 1 {
+			if f.ID == optionsLost.id && c.sole() {
 				return "fallback"
 			}
 		}
 		return "mptcp"
-	case h.SYNACK == 0:
+	case c.Subflows[0].MidStream && c.HasKey == [2]bool{true, true}:
+		return "mptcp" // the third ACK proves that the SYNs agreed
+	case h.SYNACK == 0 && h.ACK == 0:
 		return "unanswered"
-	case !h.SYNACKCapable || h.ACK != 0 && !h.ACKCapable:
+	case h.SYNACK != 0 && !h.SYNACKCapable:
 		return "fallback"
-	case h.ACK != 0:
+	case h.ACK == 0:
+		return "half-open"
+	case h.ACKCapable || c.Subflows[0].Dir[0].speaks:
 		return "mptcp"
 	}
-	return "half-open"
+	return "fallback"
 }
 
 // Fallback returns the id of the finding that explains why the connection is plain

@@ -59,7 +59,7 @@ func (t *Tracker) signal(sf *Subflow, dir int, s *wire.Segment, opt wire.Option,
 			t.event(sf, Event{Kind: "mp_prio", Backup: p.Backup, ID: int(p.ID), HasID: p.HasID})
 		}
 	case wire.SubMPFail:
-		t.mpFail(sf, dir, opt)
+		t.mpFail(sf, dir, s, opt)
 	case wire.SubMPFastclose:
 		t.fastclose(sf, dir, opt)
 	case wire.SubMPTCPRst:
@@ -119,16 +119,21 @@ func (t *Tracker) addAddr(sf *Subflow, dir int, opt wire.Option) {
 	}
 }
 
-func (t *Tracker) mpFail(sf *Subflow, dir int, opt wire.Option) {
+func (t *Tracker) mpFail(sf *Subflow, dir int, s *wire.Segment, opt wire.Option) {
 	f, err := wire.ParseMPFail(opt)
 	if err != nil {
 		t.malformed(sf, dir, opt)
 		return
 	}
 	if c := sf.Conn; c != nil {
-		if side := sf.Side(dir); c.MPFail[side] == 0 {
+		side := sf.Side(dir)
+		if c.failedFirst == 0 {
+			c.failedFirst = int8(side) + 1
+		}
+		if c.MPFail[side] == 0 {
 			c.MPFail[side], c.MPFailDSN[side] = t.ref, f.DSN
 		}
+		c.failReset = c.failReset || s.Flags&wire.RST != 0
 	}
 	if t.cfg.Events {
 		t.event(sf, Event{Kind: "mp_fail", DSN: f.DSN})
@@ -143,13 +148,13 @@ func (t *Tracker) fastclose(sf *Subflow, dir int, opt wire.Option) {
 	}
 	ok := Unknown
 	if c := sf.Conn; c != nil {
-		if c.Fastclose == 0 {
-			c.Fastclose, c.FastcloseSide = t.ref, sf.Side(dir)
-		}
 		if peer := sf.Side(dir) ^ 1; c.HasKey[peer] {
-			if ok = tri(c.Key[peer] == f.Key); ok == Wrong {
-				t.find(sf, fastcloseKey, t.ref)
-			}
+			ok = tri(c.Key[peer] == f.Key)
+		}
+		if ok == Wrong {
+			t.find(sf, fastcloseKey, t.ref)
+		} else if c.Fastclose == 0 {
+			c.Fastclose, c.FastcloseSide = t.ref, sf.Side(dir)
 		}
 	}
 	if t.cfg.Events {

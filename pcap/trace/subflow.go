@@ -58,8 +58,9 @@ type Subflow struct {
 	Dir           [2]FlowDir
 	Handshake     Handshake
 	MPTCPPackets  int
-	SynWithOption int // SYNs with MP_CAPABLE before one without, or all of them
-	SynPlain      Ref // a SYN without the option after SYNs that had it
+	SynWithOption int  // SYNs with MP_CAPABLE before one without, or all of them
+	SynPlain      Ref  // a SYN without the option after SYNs that had it
+	SynAnswered   bool // before that
 
 	join    *joinState
 	silent  [2]silence

@@ -217,16 +217,12 @@ func (t *Tracker) Add(file int, f *pcap.Frame) Hit {
 	}
 	t.Totals.TCP++
 	t.cut = t.seg.PayloadLen != len(t.seg.Payload) || err != nil && errors.Is(err, wire.ErrTruncated)
-	switch {
-	case t.cut:
-	case err == nil:
-		t.seg.VerifySum(ip)
-		if t.seg.Sum != wire.SumGood {
-			t.Totals.BadSum++
-			if t.seg.Sum == wire.SumPartial {
-				t.Totals.PartialSum++
-			}
-		}
+	switch t.seg.Sum {
+	case wire.SumPartial:
+		t.Totals.PartialSum++
+		t.Totals.BadSum++
+	case wire.SumBad:
+		t.Totals.BadSum++
 	}
 	t.Totals.PayloadOctets += uint64(t.seg.PayloadLen)
 	sf, dir := t.flow(&t.seg)
