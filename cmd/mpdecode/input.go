@@ -8,6 +8,7 @@ import (
 
 	"github.com/mptcp-go/mptcp/pcap"
 	"github.com/mptcp-go/mptcp/pcap/trace"
+	"golang.org/x/term"
 )
 
 // input is one open capture.
@@ -31,12 +32,16 @@ func (a *app) open(name string) *input {
 	in := &input{name: name, size: -1}
 	if name == "-" {
 		in.name = "standard input"
-		in.Reader, in.err = pcap.NewReader(a.stdin)
 		if f, ok := a.stdin.(*os.File); ok {
+			if term.IsTerminal(int(f.Fd())) {
+				in.err = errors.New("the standard input is a terminal, not a capture")
+				return in
+			}
 			if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 				in.size = info.Size()
 			}
 		}
+		in.Reader, in.err = pcap.NewReader(a.stdin)
 		return in
 	}
 	f, err := pcap.Open(name)
@@ -61,6 +66,8 @@ func (a *app) each(files []string, take func(file int, f *pcap.Frame) bool) {
 	}
 	p := newProgress(a, in)
 	defer p.clear()
+	reading.Store(true)
+	defer reading.Store(false)
 	if len(in) == 1 {
 		a.eachOf(in[0], p, take)
 	} else {

@@ -50,6 +50,13 @@ type captureRecord struct {
 	Complete    bool     `json:"complete"`              // every input was read to its end
 }
 
+// looseSubflow is a flow of no connection, or of one that was inferred only.
+type looseSubflow struct {
+	*trace.SubflowRecord
+	Inferred *int   `json:"inferred_conn,omitempty"`
+	File     string `json:"file,omitempty"`
+}
+
 // put prints one line of JSON.
 func (a *app) put(v any) {
 	e := json.NewEncoder(a.out)
@@ -94,8 +101,14 @@ func (a *app) records(t *trace.Tracker, files []string, conns []*trace.Conn) {
 	if a.opt.conn < 0 {
 		for _, sf := range t.Subflows() {
 			if sf.Conn == nil || sf.Conn.Inferred {
-				r := t.SubflowRecord(sf)
+				r := looseSubflow{SubflowRecord: t.SubflowRecord(sf)}
 				r.Schema, r.Type = schema, "subflow"
+				if sf.Conn != nil {
+					r.Conn, r.InitiatedBy, r.Inferred = nil, 0, &sf.Conn.ID
+				}
+				if a.opt.each {
+					r.File = files[0]
+				}
 				a.put(r)
 			}
 		}

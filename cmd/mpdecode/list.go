@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"strconv"
 
 	"github.com/mptcp-go/mptcp/pcap"
@@ -99,10 +100,13 @@ func (a *app) list(files []string, match *filter) int {
 	return exitClean
 }
 
-// live reports whether an input is a pipe.
+// live reports whether an input is a pipe, which can be read once only.
 func (a *app) live(files []string) bool {
 	for _, name := range files {
 		if name == "-" {
+			return true
+		}
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 			return true
 		}
 	}

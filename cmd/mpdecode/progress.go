@@ -17,6 +17,9 @@ const progressMask = 8192 - 1
 // interrupted is set by the first interrupt: reading stops, what was read is judged.
 var interrupted atomic.Bool
 
+// reading is set while inputs are read.
+var reading atomic.Bool
+
 // stopOnInterrupt lets a capture that is read live be ended by ^C, as tshark does.
 // The second ^C ends the program.
 func stopOnInterrupt() {
@@ -26,6 +29,10 @@ func stopOnInterrupt() {
 		<-c
 		interrupted.Store(true)
 		signal.Stop(c)
+		time.Sleep(time.Second)
+		if reading.Load() {
+			fmt.Fprintln(os.Stderr, "mpdecode: waiting for the input to end; ^C once more quits")
+		}
 	}()
 }
 
@@ -65,7 +72,13 @@ func (p *progress) stop() bool {
 			p.draw(now)
 		}
 	}
-	return interrupted.Load()
+	if !interrupted.Load() {
+		return false
+	}
+	p.clear()
+	p.a.damaged = true
+	p.a.complain("interrupted: what follows is about the packets read so far")
+	return true
 }
 
 const barWidth = 30

@@ -99,6 +99,9 @@ func verdict(c *trace.Conn) (words string, worst trace.Severity) {
 }
 
 func verdictWords(c *trace.Conn, k *checks, problems map[trace.Severity]int) string {
+	if h := &c.Subflows[0].Handshake; !c.Inferred && !c.MPTCP() && h.SYN == 0 && h.SYNACK == 0 {
+		return "parts of a handshake only"
+	}
 	switch c.State() {
 	case "fallback":
 		return "fell back to TCP: " + fallbackWords(c)
@@ -107,9 +110,6 @@ func verdictWords(c *trace.Conn, k *checks, problems map[trace.Severity]int) str
 			if f.ID == "MPD-SYN-REFUSED" {
 				return "refused: the SYN was answered by a RST"
 			}
-		}
-		if c.Subflows[0].Handshake.SYNs == 0 {
-			return "parts of a handshake only"
 		}
 		return "no answer to " + plural(c.Subflows[0].Handshake.SYNs, "SYN")
 	case "half-open":

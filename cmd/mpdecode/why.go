@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,6 +29,7 @@ the root command.`,
 		takesFiles: true,
 		flags: func(f *pflag.FlagSet, o *options) {
 			o.one(f)
+			f.BoolVar(&o.all, "all", false, "explain every one of many findings of a kind")
 			f.BoolVar(&o.merge, "merge", false, "two FILEs are captures of one host, to be merged and not to be compared")
 			o.several(f)
 			o.judging(f)
@@ -67,6 +69,9 @@ func explains(f trace.Finding) bool {
 func onlyCauses(list []trace.Finding) []trace.Finding {
 	return slices.DeleteFunc(slices.Clone(list), func(f trace.Finding) bool { return !explains(f) })
 }
+
+// maxAlike is how many findings of one kind are explained.
+const maxAlike = 3
 
 // maxProofs bounds the findings whose frames are printed.
 const maxProofs = 50
@@ -145,7 +150,11 @@ func (e *explainer) all(conns []*trace.Conn, list []trace.Finding) {
 
 // explain prints each cause with its proof, what was excluded, and what to do.
 func (e *explainer) explain(list []trace.Finding) {
+	shown := map[string]int{}
 	for _, f := range bySeverity(list) {
+		if shown[f.ID]++; shown[f.ID] > maxAlike && !e.a.opt.all {
+			continue
+		}
 		var where []string
 		if f.Subflow != nil {
 			where = append(where, fmt.Sprintf("subflow %d (%v > %v)", f.Subflow.ID, f.Subflow.Src, f.Subflow.Dst))
@@ -170,6 +179,11 @@ func (e *explainer) explain(list []trace.Finding) {
 			e.paragraph(lead, not+".")
 		}
 		e.paragraph("  to do: ", f.Advice+".")
+	}
+	for _, id := range slices.Sorted(maps.Keys(shown)) {
+		if n := shown[id] - maxAlike; n > 0 && !e.a.opt.all {
+			fmt.Fprintf(e.w, "  ... and %s (--all shows every one)\n", plural(n, "more "+id))
+		}
 	}
 }
 
