@@ -215,10 +215,10 @@ func TestElements(t *testing.T) {
 			> R. 101:101(0) ack 301 win 9`},
 
 		{"resets at both ends", "rst has=mp_join", `
-			> S 5:5(0) win 100 <mp_join syn id=3 token=72a99912 nonce=a50f07ee backup>
+			> S 5:5(0) ack 77 win 100 <mp_join syn id=3 token=72a99912 nonce=a50f07ee backup>
 			> S 5:5(0) win 100`, `
 			< R. 0:0(0) ack 6 win 0
-			> R 5:5(0) win 100
+			> R 5:5(0) ack 77 win 100
 			> S 5:5(0) win 100`},
 		{"reset to the server only, by octets", "rst to=server after=15B", `
 			> . 101:111(10) ack 301 win 9
