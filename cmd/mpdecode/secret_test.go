@@ -39,7 +39,7 @@ func TestNoCommandShowsKeys(t *testing.T) {
 
 	for _, args := range [][]string{
 		{}, {"--json"}, {"stats"}, {"stats", "--json"}, {"list"}, {"list", "-V"}, {"list", "-V", "--json"},
-		{"verify"}, {"why"},
+		{"verify"}, {"why"}, {"-T", "json"},
 	} {
 		_, out, _ := invoke(nil, append(args, file("tfo.pcap"))...)
 		require.NotEmpty(t, out)

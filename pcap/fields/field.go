@@ -68,7 +68,7 @@ type Field struct {
 	Name   string // as in Wireshark, or under "mpd."
 	Type   Type
 	Help   string // one line
-	Secret bool   // a key: whoever reads it can take part in the connection
+	Secret bool   // a key, or octets that may hold one: whoever reads it can take part in the connection
 	Extern bool   // the caller supplies it, see Row.SetStream
 }
 

@@ -85,6 +85,7 @@ func TestJSONLayers(t *testing.T) {
 		require.NotContains(t, layers["tcp"], "tcp")
 		if omit {
 			require.NotContains(t, layers["tcp"], "tcp.options.mptcp.sendkey")
+			require.NotContains(t, layers["tcp"], "tcp.options")
 		} else {
 			require.Equal(t, "1", layers["tcp"]["tcp.options.mptcp.sendkey"])
 		}

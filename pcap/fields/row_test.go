@@ -137,7 +137,7 @@ func TestFieldTable(t *testing.T) {
 		}
 		layers[layer] = i
 	}
-	require.Equal(t, 2, secrets, "sendkey and recvkey")
+	require.Equal(t, 3, secrets, "sendkey, recvkey and the option block that holds them")
 	_, ok := fields.Lookup("tcp.nosuch")
 	require.False(t, ok)
 }

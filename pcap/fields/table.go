@@ -82,7 +82,7 @@ var table = [numFields]Field{
 	tcpWindowFactor:     {Name: "tcp.window_size_scalefactor", Type: Int, Help: "factor of the window; -1 unknown, -2 not scaled"},
 	tcpChecksum:         {Name: "tcp.checksum", Type: Hex16, Help: "checksum, not verified"},
 	tcpUrgent:           {Name: "tcp.urgent_pointer", Type: Uint, Help: "urgent pointer"},
-	tcpOptions:          {Name: "tcp.options", Type: Bytes, Help: "the option block"},
+	tcpOptions:          {Name: "tcp.options", Type: Bytes, Help: "the option block", Secret: true},
 	tcpOptionKind:       {Name: "tcp.option_kind", Type: Uint, Help: "kind of an option"},
 	tcpOptionLen:        {Name: "tcp.option_len", Type: Uint, Help: "length octet of an option"},
 	tcpMSS:              {Name: "tcp.options.mss_val", Type: Uint, Help: "maximum segment size"},
