@@ -210,7 +210,15 @@ func TestRandomSegments(t *testing.T) {
 					}
 					s.Options, _ = s.Options.AppendSACK(k[:n]...)
 				}
-				b.c.HandleSegment(b.now, &s)
+				expect, state := f.Acceptable(b.now, &s), f.state
+				in := f.HandleSegment(b.now, &s, 0)
+				if state > SynSent && s.Flags&(wire.SYN|wire.RST) == 0 && in.Accepted != expect {
+					rt.Fatalf("Acceptable says %v, HandleSegment %v: %v %s", expect, in.Accepted, state, wire.AppendText(nil, &s, wire.TextBase{Seq: benchPeer, Ack: benchISS}))
+				}
+				if len(in.Data) > 0 {
+					b.c.take(b.now, in)
+				}
+				b.c.release()
 			}
 			for n := 0; b.poll(); n++ {
 				if n > 3000 {

@@ -37,7 +37,7 @@ func (f *Flow) Acceptable(now time.Time, seg *wire.Segment) bool {
 		return false
 	}
 	ack := f.sndOff(seg.Ack)
-	if f.state == SynReceived && ack < 0 {
+	if f.state == SynReceived && (ack < 0 || f.syn.tries == 0) {
 		return false
 	}
 	return ack <= f.snd.nxt && ack >= f.snd.una-f.snd.maxWnd
