@@ -1,7 +1,5 @@
 package trace
 
-import "bytes"
-
 // Compare judges two captures of the same traffic at two places: what left one and
 // did not reach the other, or arrived changed, names the middlebox's side. Both
 // trackers are finished, and were fed with different file numbers so that frames
@@ -122,7 +120,7 @@ func (c *comparer) data(near, far *Subflow) {
 		switch {
 		case q.SumBad > 0 && p.SumBad == 0:
 			c.report(payloadChanged, near, q.SumBadFrames)
-		case p.Hash != nil && q.Hash != nil && p.HashedLen == q.HashedLen && !bytes.Equal(p.Hash, q.Hash):
+		case p.Hash != nil && q.Hash != nil && p.HashedLen == q.HashedLen && *p.Hash != *q.Hash:
 			c.report(payloadChanged, near, nil)
 		}
 	}

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"crypto/sha256"
+
 	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -8,30 +10,28 @@ import (
 // Conn is one Multipath TCP connection, or the attempt to make one.
 type Conn struct {
 	ID            int
-	Inferred      bool // no handshake is in the capture; subflows were joined by their data
-	Version       wire.Version
 	Key           [2]wire.Key // of A and B
-	HasKey        [2]bool
-	Given         [2]bool // the key was supplied, not captured
-	Token         [2]wire.Token
 	IDSN          [2]uint64
+	Token         [2]wire.Token
+	Version       wire.Version
+	Inferred      bool    // no handshake is in the capture; subflows were joined by their data
+	HasKey        [2]bool // of A and B
+	Given         [2]bool // the key was supplied, not captured
 	Flags         [2]wire.CapableFlags
 	HasFlags      [2]bool
 	Checksum      bool // DSS checksums were negotiated
+	Compacted     bool // it is over and was judged; what only a living one needs is gone
 	Subflows      []*Subflow
-	Dir           [2]ConnDir // data sent by A and by B
-	Early         Ref        // a JOIN before any DSS on the first subflow (R3.1-21)
+	Findings      []Finding
+	Early         Ref // a JOIN before any DSS on the first subflow (R3.1-21)
 	Fastclose     Ref
 	FastcloseSide int
-	MPFailDSN     [2]uint64
-	AddAddrs      int
+	AddAddrs      int    // ADD_ADDRs whose HMAC was checked
 	MPFail        [2]Ref // sent by A, by B
+	MPFailDSN     [2]uint64
 	Infinite      [2]Ref
 	FirstDSS      Ref
 	Mismatch      Ref // the third ACK echoed another key than the SYN/ACK gave
-	Compacted     bool
-	DroppedAny    bool
-	Findings      []Finding
 
 	hasVersion  bool // by the SYN/ACK or what follows it
 	sentVersion bool
@@ -41,6 +41,8 @@ type Conn struct {
 	failedFirst int8  // who sent MP_FAIL first: 1 for A, 2 for B
 	open        int32 // subflows that were answered and did not end
 	more        int32 // findings beyond the limit
+
+	Dir [2]ConnDir // data sent by A and by B
 }
 
 // ConnDir is the data of one side.
@@ -48,19 +50,19 @@ type ConnDir struct {
 	Stats
 	Acked     uint64 // highest position acknowledged by a DATA_ACK
 	Fin       uint64 // position of the DATA_FIN
-	HasFin    bool
-	FinAcked  Ref
 	FinRef    Ref
-	Start     uint64 // position of the first octet of the stream (valid with HasStart)
+	FinAcked  Ref
+	Start     uint64             // position of the first octet of the stream (valid with HasStart)
+	Latency   Samples            // from data to the DATA_ACK that covers it
+	MaxDepth  uint64             // from the first octet missing at the receiver to the last that came
+	Hash      *[sha256.Size]byte // of the mapped stream, with Config.Streams
+	HashedLen uint64             // octets of it
+	HasFin    bool
 	HasStart  bool
-	Latency   Samples // from data to the DATA_ACK that covers it
-	MaxDepth  uint64  // octets held out of order by the receiver, at the most
-	Hash      []byte  // SHA-256 of the mapped stream, with Config.Streams
-	HashedLen uint64
 
-	origin    uint64 // DSN of position 0
 	hasOrigin bool
 	low       bool   // only the low 32 bits of origin are known
+	origin    uint64 // DSN of position 0
 	end       uint64 // highest position seen, mapped data only
 	prefix    uint64 // end of the contiguous stream captured whole, once settled
 
@@ -79,29 +81,26 @@ type dataState struct {
 
 // Stats are counts over the packets of one direction, named as the JSON names them.
 type Stats struct {
-	Mappings, RepeatedMappings, WithChecksum          int
-	DataAcks, DataAck32, DataAck64, DSN32, DSN64      int
-	InfiniteMappings, DataFinPackets                  int
+	Mappings, RepeatedMappings, WithChecksum          uint32
+	DataAcks, DataAck32, DataAck64, DSN32, DSN64      uint32
+	InfiniteMappings, DataFinPackets                  uint32
+	ReinjectionPackets                                uint32
+	Conflicts, MapConflicts                           uint32
+	SumOK, SumBad, SumIncomplete, FinSumOK, FinSumBad uint32
+	HasDataAck                                        bool
+	Crosses32                                         bool // the DSNs cross a multiple of 2^32
+	StreamGap                                         bool
 	NewBytes, DupSameSubflow, DupTCPRetrans           uint64
 	DupNewSSN, Reinjected                             uint64
-	ReinjectionPackets                                int
-	FirstReinjection                                  Ref
-	FirstResent                                       Ref
 	Unmapped, UnmappedAfterInfinite                   uint64
 	SynData                                           uint64
-	Conflicts                                         int
-	ConflictRef                                       Ref
-	MapConflicts                                      int
-	MapConflictRef                                    Ref
-	SumOK, SumBad, SumIncomplete, FinSumOK, FinSumBad int
+	OldUnjudged                                       uint64 // octets repeated so late that their owner was forgotten
+	FirstReinjection, FirstResent                     Ref
+	ConflictRef, MapConflictRef                       Ref
 	SumBadFrames                                      []Ref
 	FinDSNs                                           []uint64
 	LastDataAck                                       uint64 // raw, as on the wire
-	HasDataAck                                        bool
-	Crosses32                                         bool   // the DSNs cross a multiple of 2^32
-	OldUnjudged                                       uint64 // octets repeated so late that their owner was forgotten
-	StreamGap                                         bool
-	FirstNew, LastNew                                 int64 // capture times of new data, ns
+	FirstNew, LastNew                                 int64  // capture times of new data, ns
 }
 
 // posBase is the position of IDSN+1, or of the first data seen where the IDSN is

@@ -284,7 +284,7 @@ func (l *mapLog) gapFrom(off, end uint64) uint64 {
 func (t *Tracker) unmapped(sf *Subflow, dir int, off, n uint64, octets []byte) {
 	c, fd := sf.Conn, &sf.Dir[dir]
 	d := &c.Dir[sf.Side(dir)]
-	fd.Unmapped += n
+	fd.unmapped += n
 	if fd.infinite {
 		d.UnmappedAfterInfinite += n
 	} else {

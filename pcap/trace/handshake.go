@@ -122,14 +122,14 @@ func (t *Tracker) capable(sf *Subflow, dir int, s *wire.Segment, opt wire.Option
 		h.SYNCapable = true
 		sf.SynWithOption++
 		if err != nil {
-			h.SYNWhy = "its length fits no version"
+			h.SYNFault = OfferLength
 			m.Version = wire.Version(opt[2] & 15)
 			if len(opt) > 3 {
 				m.Flags = wire.CapableFlags(opt[3])
 			}
 			c.sentVersion = true
 		} else {
-			h.SYNWhy = oddSYN(m)
+			h.SYNFault = offerFault(m)
 		}
 		if !c.hasVersion {
 			c.Version = m.Version
@@ -165,21 +165,43 @@ func (t *Tracker) capable(sf *Subflow, dir int, s *wire.Segment, opt wire.Option
 	c.Checksum = (c.Flags[0]|c.Flags[1])&wire.CapableChecksum != 0
 }
 
-// oddSYN says what in a SYN's MP_CAPABLE makes a listener of version 1 ignore it.
-func oddSYN(m wire.MPCapable) string {
+// OfferFault is what in a SYN's MP_CAPABLE makes a listener of version 1 ignore it.
+type OfferFault uint8
+
+// The faults of an offer.
+const (
+	OfferSound OfferFault = iota
+	OfferLength
+	OfferFlagB
+	OfferNoAlgorithm
+	OfferVersion0
+	OfferLength0
+	OfferNoHMAC
+)
+
+func (f OfferFault) String() string {
+	return [...]string{
+		"", "its length fits no version", "its flag B is set (R3.1-24)",
+		"it names no cryptographic algorithm (R3.1-28)", "it offers version 0 only",
+		"its length is that of version 0", "it does not offer HMAC-SHA256",
+	}[f%7]
+}
+
+// offerFault looks for what is odd in a SYN's MP_CAPABLE.
+func offerFault(m wire.MPCapable) OfferFault {
 	switch {
 	case m.Flags&wire.CapableExtension != 0:
-		return "its flag B is set (R3.1-24)"
+		return OfferFlagB
 	case m.Flags&wire.CapableCryptoMask == 0:
-		return "it names no cryptographic algorithm (R3.1-28)"
+		return OfferNoAlgorithm
 	case m.Version == wire.V0:
-		return "it offers version 0 only"
+		return OfferVersion0
 	case m.Version >= wire.V1 && m.HasSender:
-		return "its length is that of version 0"
+		return OfferLength0
 	case m.Flags&wire.CapableHMAC == 0:
-		return "it does not offer HMAC-SHA256"
+		return OfferNoHMAC
 	}
-	return ""
+	return OfferSound
 }
 
 // capableACK takes an MP_CAPABLE on a segment without SYN: the third ACK, its

@@ -40,7 +40,7 @@ func (f *Finding) exclude(not ...string) {
 }
 
 // count is a number with its noun.
-func count(n int, noun string) string {
+func count[T int | uint32](n T, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
@@ -98,8 +98,8 @@ func (c judgment) judgeHandshake(sf *Subflow) {
 		c.report(synUnanswered, sf, refs(h.SYN, sf.Last), count(h.SYNs, "SYN"))
 	case sf.SynPlain != 0 && h.SYNACK != 0 && !h.SYNACKCapable && !sf.SynAnswered:
 		c.report(synBlackhole, sf, refs(h.SYN, sf.SynPlain, h.SYNACK), count(sf.SynWithOption, "SYN"))
-	case h.SYNACK != 0 && !h.SYNACKCapable && h.SYNWhy != "":
-		c.report(fallbackOddSYN, sf, refs(h.SYN, h.SYNACK), h.SYNWhy)
+	case h.SYNACK != 0 && !h.SYNACKCapable && h.SYNFault != OfferSound:
+		c.report(fallbackOddSYN, sf, refs(h.SYN, h.SYNACK), h.SYNFault)
 	case h.SYNACK != 0 && !h.SYNACKCapable:
 		c.report(fallbackSYNACK, sf, refs(h.SYN, h.SYNACK)).exclude(
 			"a bad offer: the SYN's MP_CAPABLE is version 1, H set, B clear, as it left this capture point",
@@ -111,7 +111,7 @@ func (c judgment) judgeHandshake(sf *Subflow) {
 	}
 }
 
-func answered(syns int) string {
+func answered(syns uint32) string {
 	if syns == 1 {
 		return "a SYN blackhole: the first SYN was answered"
 	}
@@ -221,7 +221,7 @@ func (c judgment) judgeData(side int) {
 	who := sideName(side)
 	if n := d.SumBad; n > 0 {
 		c.Findings = append(c.Findings, sumBad.make(c.Conn, nil, []any{count(n, "mapping"), who}, d.SumBadFrames...))
-		c.Findings[len(c.Findings)-1].Count = n
+		c.Findings[len(c.Findings)-1].Count = int(n)
 	}
 	if d.FinSumBad > 0 {
 		c.report(finSumBad, nil, refs(d.FinRef), who)
@@ -348,7 +348,7 @@ const staleAfter = 1e9
 
 // judgeSubflow reports resets and subflows that stopped.
 func (c judgment) judgeSubflow(sf *Subflow) {
-	if sf.RST != 0 && (sf.Kind != Join || sf.established()) && c.Fastclose == 0 && sf.Dir[0].Packets+sf.Dir[1].Packets > 2 {
+	if sf.RST != 0 && !sf.RSTLate && (sf.Kind != Join || sf.established()) && c.Fastclose == 0 && sf.Dir[0].Packets+sf.Dir[1].Packets > 2 {
 		reason := " without a reason"
 		if sf.RSTReason >= 0 {
 			reason = fmt.Sprintf(" with MP_TCPRST reason %d (%v)", sf.RSTReason, wire.ResetReason(sf.RSTReason))

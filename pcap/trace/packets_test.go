@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+	"unsafe"
 
 	"github.com/mptcp-go/mptcp/pcap"
 	"github.com/mptcp-go/mptcp/wire"
@@ -136,4 +137,11 @@ func TestEvidenceIsBounded(t *testing.T) {
 	s.send(fmt.Sprintf("a > b P. 111:121(10) ack 501 win 1000 <dss dsn8=%d ssn=11 dll=10>", s.dsnA(10)))
 	require.EqualValues(t, 10, d.OldUnjudged)
 	require.Contains(t, s.ids(), "MPD-EVIDENCE-DROPPED")
+}
+
+// What a connection costs once it is settled: the classes of the allocator that
+// these sizes fall in are 640 and 1024 octets.
+func TestSizeOfWhatIsKept(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(Subflow{}), uintptr(640))
+	require.LessOrEqual(t, unsafe.Sizeof(Conn{}), uintptr(1024))
 }

@@ -51,7 +51,7 @@ type SubflowRecord struct {
 	Src           string      `json:"src"`
 	Dst           string      `json:"dst"`
 	FirstFrame    int         `json:"first_frame"`
-	Packets       int         `json:"packets"`
+	Packets       uint32      `json:"packets"`
 	PayloadBytes  [2]uint64   `json:"payload_bytes"`
 	InitiatedBy   int         `json:"initiated_by_conn_side"`
 	AddrID        [2]*int     `json:"addrid"`
@@ -64,7 +64,7 @@ type SubflowRecord struct {
 	NewBytes      [2]uint64   `json:"new_bytes"`
 	Share         [2]float64  `json:"share"` // of the connection's new octets, 0 to 1
 	Retransmitted [2]uint64   `json:"retransmitted_bytes"`
-	Gaps          [2]int      `json:"gaps"`
+	Gaps          [2]uint32   `json:"gaps"`
 	LostBytes     [2]uint64   `json:"lost_bytes"` // never seen in the capture
 	HandshakeRTT  [2]*float64 `json:"handshake_rtt_ms"`
 	AckRTT        [2]*Timing  `json:"ack_rtt_ms"`
@@ -82,16 +82,16 @@ type Timing struct {
 
 // DirRecord is the data of one side.
 type DirRecord struct {
-	Mappings              int      `json:"mappings"`
-	RepeatedMappings      int      `json:"repeated_mappings"`
-	WithChecksum          int      `json:"with_checksum"`
-	InfiniteMappings      int      `json:"infinite_mappings"`
-	DataAcks              int      `json:"data_acks"`
-	DAck32                int      `json:"dack32"`
-	DAck64                int      `json:"dack64"`
-	DSN32                 int      `json:"dsn32"`
-	DSN64                 int      `json:"dsn64"`
-	DataFinPkts           int      `json:"data_fin_pkts"`
+	Mappings              uint32   `json:"mappings"`
+	RepeatedMappings      uint32   `json:"repeated_mappings"`
+	WithChecksum          uint32   `json:"with_checksum"`
+	InfiniteMappings      uint32   `json:"infinite_mappings"`
+	DataAcks              uint32   `json:"data_acks"`
+	DAck32                uint32   `json:"dack32"`
+	DAck64                uint32   `json:"dack64"`
+	DSN32                 uint32   `json:"dsn32"`
+	DSN64                 uint32   `json:"dsn64"`
+	DataFinPkts           uint32   `json:"data_fin_pkts"`
 	DataFinDSN            []uint64 `json:"data_fin_dsn"`
 	DataFinDSNStr         []string `json:"data_fin_dsn_str,omitempty"`
 	LastDataAck           *uint64  `json:"last_data_ack_seen"`
@@ -102,18 +102,18 @@ type DirRecord struct {
 	DupTCPRetrans         uint64   `json:"dup_tcp_retrans"`
 	DupSameSubflowNewSSN  uint64   `json:"dup_same_subflow_new_ssn"`
 	Reinjected            uint64   `json:"reinjected_other_subflow"`
-	ReinjectionPackets    int      `json:"reinjection_packets"`
+	ReinjectionPackets    uint32   `json:"reinjection_packets"`
 	FirstReinjectionFrame *int     `json:"first_reinjection_frame"`
 	Unmapped              uint64   `json:"unmapped_bytes"`
 	UnmappedInfinite      uint64   `json:"unmapped_bytes_after_infinite"`
-	Conflicts             int      `json:"payload_conflicts"`
-	MappingConflicts      int      `json:"mapping_conflicts"`
-	SumOK                 int      `json:"dss_csum_ok"`
-	SumBad                int      `json:"dss_csum_bad"`
-	SumIncomplete         int      `json:"dss_csum_incomplete"`
+	Conflicts             uint32   `json:"payload_conflicts"`
+	MappingConflicts      uint32   `json:"mapping_conflicts"`
+	SumOK                 uint32   `json:"dss_csum_ok"`
+	SumBad                uint32   `json:"dss_csum_bad"`
+	SumIncomplete         uint32   `json:"dss_csum_incomplete"`
 	SumBadFrames          []int    `json:"dss_csum_bad_mapping_frames"`
-	FinSumOK              int      `json:"dfin_csum_ok"`
-	FinSumBad             int      `json:"dfin_csum_bad"`
+	FinSumOK              uint32   `json:"dfin_csum_ok"`
+	FinSumBad             uint32   `json:"dfin_csum_bad"`
 	StreamLen             *uint64  `json:"stream_len"`
 	StreamGap             *bool    `json:"stream_gap"`
 	StreamSHA256          *string  `json:"stream_sha256"`
@@ -302,7 +302,7 @@ func (d *ConnDir) record() *DirRecord {
 		r.Crosses32 = ptr(d.Crosses32)
 	}
 	if d.Hash != nil {
-		r.StreamSHA256 = ptr(hex.EncodeToString(d.Hash))
+		r.StreamSHA256 = ptr(hex.EncodeToString(d.Hash[:]))
 	}
 	return r
 }

@@ -148,7 +148,7 @@ func TestPortReuseWithoutClose(t *testing.T) {
 	s.tr.Finish()
 	require.Len(t, s.tr.Subflows(), 2)
 	require.Equal(t, Plain, s.tr.Subflows()[1].Kind)
-	require.Equal(t, 2, s.tr.Subflows()[1].Handshake.SYNs)
+	require.EqualValues(t, 2, s.tr.Subflows()[1].Handshake.SYNs)
 }
 
 // A join may be opened by the side that accepted the connection (R3.2-04: the token
@@ -219,7 +219,7 @@ func TestRepeatsAndConflict(t *testing.T) {
 	require.EqualValues(t, 8, d.DupNewSSN)
 	require.EqualValues(t, 16, d.DupSameSubflow)
 	require.EqualValues(t, 8+4+4, d.Reinjected)
-	require.Equal(t, 1, d.Conflicts)
+	require.EqualValues(t, 1, d.Conflicts)
 	require.Equal(t, []int{12}, frames(s.finding("MPD-CONFLICT")))
 }
 
@@ -234,7 +234,7 @@ func TestMappingConflict(t *testing.T) {
 	require.Zero(t, c.Dir[0].MapConflicts)
 	s.send(fmt.Sprintf("a > b P. 115:123(8) ack 501 win 1000 <dss dsn8=%d ssn=15 dll=8>", s.dsnA(99)))
 	require.Contains(t, s.ids(), "MPD-MAPPING-CONFLICT")
-	require.Equal(t, 1, c.Dir[0].MapConflicts)
+	require.EqualValues(t, 1, c.Dir[0].MapConflicts)
 }
 
 // Keys given by hand verify a join whose connection began before the capture.
@@ -345,12 +345,12 @@ func TestChecksumPerMapping(t *testing.T) { // R3.3.1-05
 		s.send("a > b P. 121:123(2) ack 501 win 1000 " + opt)
 		d := &s.tr.Conns()[0].Dir[0]
 		s.tr.Finish()
-		require.Equal(t, 3, d.RepeatedMappings)
+		require.EqualValues(t, 3, d.RepeatedMappings)
 		if flip {
-			require.Equal(t, 1, d.SumBad)
+			require.EqualValues(t, 1, d.SumBad)
 			require.Equal(t, []int{6}, frames(s.finding("MPD-CHECKSUM")))
 		} else {
-			require.Equal(t, 2, d.SumOK)
+			require.EqualValues(t, 2, d.SumOK)
 			require.Empty(t, s.ids())
 		}
 	}

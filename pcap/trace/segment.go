@@ -54,7 +54,7 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 		if sg.hasDSS {
 			t.dss(sf, dir, s, sg, off)
 		}
-		before := d.Unmapped
+		before := d.unmapped
 		if n > 0 && s.Flags&wire.RST == 0 {
 			t.conformJoin(sf, dir)
 			t.payload(sf, dir, s, off)
@@ -62,9 +62,9 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 		t.conformACK(sf, dir, s, sg)
 		if !sg.mptcp {
 			if !fresh {
-				before = d.Unmapped
+				before = d.unmapped
 			}
-			sf.unsignalled(dir, t.ref, s, d.Unmapped-before)
+			sf.unsignalled(dir, t.ref, s, d.unmapped-before)
 		} else {
 			sf.silent[dir] = silence{}
 			d.LastOption = t.ref
@@ -76,7 +76,7 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 		t.plainData(sf, dir, s, off)
 	}
 	if s.Flags&(wire.FIN|wire.RST) != 0 {
-		t.ends(sf, dir, s, off+n, sg)
+		t.ends(sf, dir, s, sg)
 	}
 }
 

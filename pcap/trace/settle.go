@@ -32,15 +32,15 @@ func (q *fifo[T]) take() T {
 	return v
 }
 
-// ends takes a segment with FIN or RST, whose payload ends at offset end. What
-// ended is settled some time later, when the last stragglers are in.
-func (t *Tracker) ends(sf *Subflow, dir int, s *wire.Segment, end uint64, sg *signals) {
+// ends takes a segment with FIN or RST. What ended is settled some time later, when
+// the last stragglers are in.
+func (t *Tracker) ends(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 	was := sf.Closed()
 	if s.Flags&wire.RST != 0 {
 		t.reset(sf, dir, sg)
 	}
 	if d := &sf.Dir[dir]; s.Flags&wire.FIN != 0 && d.FIN == 0 {
-		d.FIN, d.FINOff = t.ref, end
+		d.FIN = t.ref
 	}
 	if was || !sf.Closed() {
 		return

@@ -166,7 +166,7 @@ func (t *Tracker) fastclose(sf *Subflow, dir int, opt wire.Option) {
 func (t *Tracker) reset(sf *Subflow, dir int, sg *signals) {
 	sf.RSTs++
 	if sf.RST == 0 {
-		sf.RST, sf.RSTDir = t.ref, dir
+		sf.RST, sf.RSTDir, sf.RSTLate = t.ref, dir, sf.Closed()
 		if sg.rst != nil {
 			if r, err := wire.ParseMPTCPRst(sg.rst); err == nil {
 				sf.RSTReason, sf.RSTTransient = int16(r.Reason), r.Transient

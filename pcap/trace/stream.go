@@ -59,4 +59,6 @@ func (s *stream) add(pos uint64, p []byte, left int) (grown int) {
 	return grown
 }
 
-func (s *stream) sum() ([]byte, uint64) { return s.h.Sum(nil), s.next - s.from }
+func (s *stream) sum() (*[sha256.Size]byte, uint64) {
+	return (*[sha256.Size]byte)(s.h.Sum(nil)), s.next - s.from
+}

@@ -41,42 +41,43 @@ func tri(ok bool) Tri {
 // Subflow is one TCP flow, plain ones too.
 type Subflow struct {
 	ID            int
-	Kind          Kind
 	Conn          *Conn // nil for plain flows and for joins whose token is unknown
 	Src, Dst      netip.AddrPort
 	First, Last   Ref
 	FirstTime     int64
 	LastTime      int64
-	Packets       int
-	OpenerSide    int // which side of Conn opened it
 	RST           Ref // the first one, either way
+	SynPlain      Ref // a SYN without the option after SYNs that had it
+	OpenerSide    int // which side of Conn opened it
 	RSTDir        int
-	RSTReason     int16 // of MP_TCPRST; -1 where it had none
+	Packets       uint32
+	MPTCPPackets  uint32
+	RSTs          uint32
+	SynWithOption uint32 // SYNs with MP_CAPABLE before one without, or all of them
+	RSTReason     int16  // of MP_TCPRST; -1 where it had none
+	Kind          Kind
 	RSTTransient  bool
-	RSTs          int
-	MidStream     bool // no SYN was seen
-	Dir           [2]FlowDir
-	Handshake     Handshake
-	MPTCPPackets  int
-	SynWithOption int  // SYNs with MP_CAPABLE before one without, or all of them
-	SynPlain      Ref  // a SYN without the option after SYNs that had it
-	SynAnswered   bool // before that
+	RSTLate       bool // the RST came after the FINs of both
+	SynAnswered   bool // before SynPlain
+	MidStream     bool // no SYN was seen at first
 
-	join    *joinState
-	silent  [2]silence
-	dropped bool
-	counted bool // among the open subflows of Conn
+	dropped   bool
+	counted   bool // among the open subflows of Conn
+	Handshake Handshake
+	Dir       [2]FlowDir
+	silent    [2]silence
+	join      *joinState
 }
 
 // Handshake is what was seen of SYN, SYN/ACK and third ACK.
 type Handshake struct {
 	SYN, SYNACK, ACK             Ref
 	SYNTime, SYNACKTime, ACKTime int64
-	SYNs, SYNACKs                int // copies
+	SYNs, SYNACKs                uint32 // copies
 	SYNCapable, SYNACKCapable    bool
 	ACKCapable                   bool
 	SYNJoin, SYNACKJoin, ACKJoin bool
-	SYNWhy                       string // what is odd about its MP_CAPABLE, in words
+	SYNFault                     OfferFault // what is odd about its MP_CAPABLE
 }
 
 // RTT of the handshake as seen where the capture was made, ns; 0 where unknown.
@@ -93,15 +94,14 @@ func (h *Handshake) RTT() (toResponder, toOpener int64) {
 
 // FlowDir is what one end of a flow sent.
 type FlowDir struct {
-	Packets       int
+	Packets       uint32
+	RetransSegs   uint32
+	Gaps          uint32 // times a segment began beyond what was expected: loss before this point, or reordering
+	ZeroWindow    uint32
 	Payload       uint64 // octets on the wire
 	Retransmitted uint64 // octets at sequence numbers seen before
-	RetransSegs   int
-	Gaps          int    // times a segment began beyond what was expected: loss before this point, or reordering
-	GapOctets     uint64 // of these, never filled
-	ZeroWindow    int
+	GapOctets     uint64 // beyond gaps, never filled
 	FIN           Ref
-	FINOff        uint64
 	RTT           Samples // from data to the ACK that covers it
 	Limited       int64   // ns during which the peer's window was full; 0 where its scale is not known
 	MaxFlight     uint64  // octets
@@ -112,9 +112,8 @@ type FlowDir struct {
 	OOODepth      uint64
 	DataNew       uint64 // connection octets first sent here
 	DataDup       uint64 // connection octets sent here again
-	Unmapped      uint64
-	Stalled       int64 // ns: the longest time that data was sent without any ACK advancing
-	StallRef      Ref   // when that began
+	Stalled       int64  // ns: the longest time that data was sent without any ACK advancing
+	StallRef      Ref    // when that began
 
 	isn     uint32
 	hasISN  bool
@@ -150,7 +149,8 @@ type flowState struct {
 	infinite    bool
 	infiniteOff uint64
 	sig         signalling
-	tail        int // entry of the connection's ledger that was extended last
+	unmapped    uint64 // octets that no mapping covers
+	tail        int    // entry of the connection's ledger that was extended last
 }
 
 type span struct{ lo, hi uint64 }
@@ -158,7 +158,7 @@ type span struct{ lo, hi uint64 }
 // silence counts packets without MPTCP options since the last with one.
 type silence struct {
 	since Ref
-	count int
+	count uint32
 	data  uint64 // payload octets among them
 }
 
