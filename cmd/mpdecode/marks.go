@@ -20,9 +20,9 @@ type marker struct {
 }
 
 type flowCounts struct {
-	retransmitted [2]int
-	gaps          [2]int
-	zero          [2]int
+	retransmitted [2]uint32
+	gaps          [2]uint32
+	zero          [2]uint32
 }
 
 type connCounts struct {
@@ -32,7 +32,7 @@ type connCounts struct {
 }
 
 type dataCounts struct {
-	bad, finBad, conflicts, mapConflicts, reinjections int
+	bad, finBad, conflicts, mapConflicts, reinjections uint32
 	resent                                             uint64
 	finAcked                                           bool
 }

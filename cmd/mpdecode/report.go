@@ -258,7 +258,7 @@ func goodput(c *trace.Conn, side int) float64 {
 
 func sums(d *trace.ConnDir) cell {
 	var list []string
-	add := func(n int, word string) {
+	add := func(n uint32, word string) {
 		if n > 0 {
 			list = append(list, group(n)+" "+word)
 		}

@@ -67,7 +67,7 @@ func (a *app) stats(files []string) int {
 func (r *report) stats(c *trace.Conn) {
 	p := r.a.paint
 	fmt.Fprintf(r.w, "%s\n", p.as(bold, fmt.Sprintf("connection %d: %s", c.ID, c.State())))
-	num := func(n int) string { return group(n) }
+	num := func(n uint32) string { return group(n) }
 	big := func(n uint64) string { return group(n) }
 	rows := [][]cell{cells("", "A > B", "B > A")}
 	add := func(name string, value func(d *trace.ConnDir) string) {

@@ -127,7 +127,7 @@ func wrap(text, margin string, width int) string {
 }
 
 // group writes a number with a comma between thousands.
-func group[T int | int64 | uint64](n T) string {
+func group[T int | int64 | uint32 | uint64](n T) string {
 	s := fmt.Sprint(n)
 	first := 0
 	if n < 0 {
@@ -140,7 +140,7 @@ func group[T int | int64 | uint64](n T) string {
 }
 
 // plural is a number with its noun.
-func plural[T int | uint64](n T, noun string) string {
+func plural[T int | uint32 | uint64](n T, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

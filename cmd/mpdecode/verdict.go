@@ -42,9 +42,9 @@ func check(c *trace.Conn) checks {
 	}
 	for side := range c.Dir {
 		d := &c.Dir[side]
-		k.sums += d.SumOK + d.FinSumOK
-		k.wrong += d.SumBad + d.FinSumBad
-		k.sumsOpen += d.SumIncomplete
+		k.sums += int(d.SumOK + d.FinSumOK)
+		k.wrong += int(d.SumBad + d.FinSumBad)
+		k.sumsOpen += int(d.SumIncomplete)
 	}
 	k.addrs = c.AddAddrs
 	return k
