@@ -34,8 +34,8 @@ var boxCases = []boxCase{
 	{boxes: []string{"split 500", link}, multi: true},                 // P-3.3.4-01, R3.1-19
 	{boxes: []string{"split 700 copy=first", link}, multi: true},
 	{boxes: []string{"split 700 copy=last after=60000B", link}, multi: true}, // a mapping late: P-3.3.4-02
-	{boxes: []string{"split 700 copy=last", link}},                          // the first data has no option: MPCapableDataFallback
-	{boxes: []string{"dup mptcp", link}, multi: true},                       // P-3.1-09
+	{boxes: []string{"split 700 copy=last", link}},                           // the first data has no option: MPCapableDataFallback
+	{boxes: []string{"dup mptcp", link}, multi: true},                        // P-3.1-09
 	{boxes: []string{"firewall", link}, multi: true},
 	{boxes: []string{"normalize how=reset", "link delay=10ms loss=2%"}, multi: true}, // P-3.3.3-03
 	{boxes: []string{"mss 700", link}, multi: true},
@@ -46,7 +46,7 @@ var boxCases = []boxCase{
 	{boxes: []string{"drop on=synack count=2", link}, multi: true},
 	{boxes: []string{"coalesce 2", link}, multi: true}, // P-3.3.5-03
 	{boxes: []string{"coalesce 3 keep=last", link}, multi: true},
-	{boxes: []string{"proxy", link}}, // it acknowledges the first data itself, without a DATA_ACK: R3.7-04
+	{boxes: []string{"proxy", link}},                                                                                    // it acknowledges the first data itself, without a DATA_ACK: R3.7-04
 	{boxes: []string{"strip mptcp on=syn", link}, client: "MPCapableFallbackSYNACK"},                                    // P-3.1-02
 	{boxes: []string{"strip mptcp on=synack", link}, client: "MPCapableFallbackSYNACK", server: "MPCapableFallbackACK"}, // P-3.1-05
 	{boxes: []string{"strip mptcp dir=c2s on=ack3+data+ack+fin", link}, server: "MPCapableFallbackACK"},                 // R3.1-41

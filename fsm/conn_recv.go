@@ -72,12 +72,14 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 	if s.flow.State() == tcp.Closed && state != tcp.Closed {
 		return
 	}
-	c.afterAck(now, s, acked, o.any)
+	c.afterAck(now, s, seg, acked, o.any, o.hasDSS && o.dss.Flags.Has(wire.DSSAck))
 	if seg.Flags.Has(wire.FIN) && s.flow.PeerClosed() {
 		c.subflowClosed(now, s, o)
 	}
+	below := s.settled()
+	c.dropHopeless(s, below)
 	c.advance(now)
-	s.table.Discard(s.settled())
+	s.table.Discard(below)
 }
 
 func shookHands(f *tcp.Flow) bool {
@@ -96,7 +98,7 @@ func (c *Conn) takeOptions(now time.Time, s *subflow, seg *wire.Segment, o *opti
 		return true
 	}
 	if o.any {
-		s.heardOption(nanos(now))
+		s.heardOption(nanos(now), seg)
 	}
 	if o.hasRst && seg.Flags.Has(wire.RST) { // without the RST flag it means nothing
 		c.ep.stats.MPRstRx++
@@ -196,7 +198,7 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 		}
 		return true
 	case nil:
-		s.anyMap = true
+		s.anyMap, s.givenUp = true, 0
 		s.end = max(s.end, m.End())
 		c.rcv.top = max(c.rcv.top, m.DataEnd())
 		if m.Fin && !m.HasSum {
@@ -322,6 +324,25 @@ func (c *Conn) judge(now time.Time, s *subflow, m dataseq.Mapping, off uint64) {
 	}
 }
 
+// dropHopeless forgets what came under mappings that end below the subflow offset
+// below, and so are as complete as they will ever be, but whose checksum is still not
+// known: a part of them was given up before they came. All of it is sent again.
+func (c *Conn) dropHopeless(s *subflow, below uint64) {
+	p := c.rcv.pending
+	n := 0
+	for i := range p {
+		if p[i].s != s || p[i].m.End() > below {
+			p[n] = p[i]
+			n++
+			continue
+		}
+		lo := max(p[i].m.Data, c.rcv.next)
+		c.rcv.buf.Remove(lo, max(lo, p[i].m.DataEnd()))
+	}
+	clear(p[n:])
+	c.rcv.pending = p[:n]
+}
+
 func (c *Conn) findPending(s *subflow, m dataseq.Mapping) int {
 	for i := range c.rcv.pending {
 		if p := &c.rcv.pending[i]; p.s == s && p.m.Sub == m.Sub {
@@ -371,7 +392,7 @@ func (c *Conn) advance(now time.Time) {
 		r.next = limit
 		ev = Readable
 		for _, s := range c.subflows {
-			s.dropped = s.dropped && r.next < r.top
+			s.dropped = s.dropped && r.next < s.owed
 		}
 	}
 	if r.hasFin && !r.finDone && r.next >= r.fin {
@@ -386,7 +407,7 @@ func (c *Conn) advance(now time.Time) {
 
 // subflowClosed is called when the peer's FIN is here and everything before it.
 func (c *Conn) subflowClosed(now time.Time, s *subflow, o *options) {
-	if c.mode == multi && !o.any && !c.rcv.hasFin && c.sole(s) && c.contiguous(s) {
+	if c.mode == multi && !o.any && c.sole(s) && c.contiguous(s) {
 		// Each ACK of a Multipath TCP peer has an option: this one has lost its own,
 		// or the peer fell back in silence, and the FIN is what it seems.
 		c.fb.announce = true
@@ -401,7 +422,14 @@ func (c *Conn) subflowClosed(now time.Time, s *subflow, o *options) {
 	}
 }
 
-func (s *subflow) heardOption(t int64) {
+// heardOption notes that seg has an option. Where octets without one are held, only a
+// segment from behind them tells anything: others were merely late.
+func (s *subflow) heardOption(t int64, seg *wire.Segment) {
+	if s.held.bare > 0 {
+		off, ok := dataseq.Subflow{ISN: s.flow.IRS()}.Off(s.flow.Received(), seg.Seq)
+		if !ok || off < s.held.bareTo {
+			return
+		}
+	}
 	s.optAt, s.bare, s.held.bare = t, 0, 0
-	s.heard = max(s.heard, s.flow.Acked())
 }

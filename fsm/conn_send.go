@@ -25,7 +25,8 @@ type sendState struct {
 	recover uint64   // what was sent before a data-level retransmission: see rtx.go
 	tries   int      // data-level retransmissions in a row
 	probes  int      // window probes in a row
-	finAt   int64    // when the DATA_FIN was declared
+	quietAt int64    // when an option last came on the only subflow, as onResend saw it
+	quiet   int      // expiries since then
 }
 
 // extent is a range of data offsets.
@@ -215,7 +216,7 @@ func (c *Conn) bind(now time.Time, s *subflow, from uint64, n int, flags sentFla
 	case multi:
 		if fresh && snd.closed && !snd.finSent && from+uint64(n) == snd.buf.end && m.flags&sentCapable == 0 {
 			m.flags |= sentFin // R3.3.3-02
-			c.declareFin(now)
+			c.declareFin()
 		} else if !fresh && snd.finSent && from+uint64(n) == snd.buf.end && m.flags&sentCapable == 0 {
 			m.flags |= sentFin
 		}

@@ -3,9 +3,8 @@ package fsm
 import "time"
 
 // declareFin notes that the DATA_FIN has a place in the data sequence space.
-func (c *Conn) declareFin(now time.Time) {
+func (c *Conn) declareFin() {
 	c.snd.finSent = true
-	c.snd.finAt = nanos(now)
 	c.ep.stats.DataFinTx++
 }
 
@@ -20,7 +19,7 @@ func (c *Conn) assignFin(now time.Time) bool {
 	if s == nil {
 		return false
 	}
-	c.declareFin(now)
+	c.declareFin()
 	c.sendDataFin(now)
 	return true
 }

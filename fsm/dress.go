@@ -107,23 +107,27 @@ func (c *Conn) dressData(s *subflow, m *sent, seg *wire.Segment) {
 // ackDSS is a DSS with the DATA_ACK alone: as wide as the peer's last DSN asks for
 // (R3.3.2-02).
 func (c *Conn) ackDSS(s *subflow) wire.DSS {
-	if c.fb.failed || !c.peer.known {
-		// Nothing at or behind the failed mapping is acknowledged (R3.7-08), and what
-		// lies before was.
-		if !c.peer.known {
-			return wire.DSS{}
-		}
+	if !c.peer.known || c.doubts(s) {
+		return wire.DSS{}
 	}
 	a := c.rcv.next
 	if c.rcv.finDone {
 		a++
 	}
+	s.gap = s.gap || s.held.octets > 0 || s.dropped
 	d := wire.DSS{Flags: wire.DSSAck, DataAck: c.peer.space.DSN(a)}
 	if s.ackWide {
 		d.Flags |= wire.DSSAck8
 	}
 	return d
 }
+
+// doubts reports whether octets came last of which it is not known if they have no
+// mapping because something merged segments, or because the path or the peer is plain
+// TCP now. Until that is decided nothing is DATA_ACKed: the peer would take the
+// silence about those octets for a loss and repeat them, into what may be a TCP
+// stream by then (NOTES 1.18).
+func (c *Conn) doubts(s *subflow) bool { return s.held.bare > 0 && c.sole(s) }
 
 // appendDSS appends d; where there is no room, its DATA_ACK shrinks to 4 octets.
 func (c *Conn) appendDSS(seg *wire.Segment, d *wire.DSS) {
@@ -158,6 +162,9 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 		}
 	}
 	d := c.ackDSS(s)
+	if d.Flags == 0 && !s.dataFin {
+		return
+	}
 	if s.dataFin {
 		d.Flags |= wire.DSSMap | wire.DSSMap8 | wire.DSSFin
 		d.DSN = c.own.space.DSN(c.snd.buf.end)

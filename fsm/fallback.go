@@ -30,7 +30,19 @@ func (c *Conn) rawOff(off uint64) uint64 { return off - c.fb.sub + c.fb.data }
 
 // contiguous reports whether the peer's stream can go on in subflow order: nothing is
 // missing that the only subflow will not bring (RFC 8684 section 3.7).
+//
+// That the peer has repeated nothing on it cannot be seen, only that it had no reason
+// to: it was never told of a gap.
 func (c *Conn) contiguous(s *subflow) bool {
+	if s.gap && (c.rcv.next < c.rcv.top || s.held.octets > 0) {
+		return false
+	}
+	return c.whole(s)
+}
+
+// whole is contiguous for a peer that says itself that its stream goes on in subflow
+// order.
+func (c *Conn) whole(s *subflow) bool {
 	switch {
 	case s.dropped:
 		return false
@@ -117,7 +129,11 @@ func (c *Conn) takeRaw(off uint64, p []byte, s *subflow) (kept int) {
 // infinite mapping tells a peer whose segments have not (R3.7-04).
 func (c *Conn) fallBackSender(now time.Time, s *subflow) bool {
 	if s.maps.odd > 0 || len(c.subflows) != 1 || !c.contiguous(s) {
-		// The only subflow carries data twice: no TCP could make a stream of it.
+		// The only subflow carries data twice, or something was given up: no TCP could
+		// make a stream of it. The peer may merely be in doubt, so be slow to despair.
+		if s.bare != 0 && nanos(now)-s.bare < 4*int64(s.flow.RTO()) {
+			return false
+		}
 		c.ep.stats.FallbackFailed++
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
 		return true
@@ -149,7 +165,7 @@ func (c *Conn) takeInfinite(now time.Time, s *subflow, off uint64, d *wire.DSS) 
 	}
 	if !c.fb.failed {
 		sub, ok := dataseq.Subflow{}.Off(s.flow.Received(), d.SSN)
-		if !ok || !c.contiguous(s) {
+		if !ok || !c.whole(s) {
 			c.ep.stats.FallbackFailed++
 			c.resetSubflow(now, s, wire.ResetMiddlebox)
 			return false
@@ -172,7 +188,7 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 	c.ep.trace(now, c, "DataCsumErr")
 	s.failDSN, s.sendFail = c.peer.space.DSN(m.Data), true
 	lo := max(m.Data, c.rcv.next)
-	if !c.sole(s) || m.Data > c.rcv.next && !c.contiguous(s) || m.Data < c.rcv.next {
+	if !c.sole(s) || m.Data > c.rcv.next && !c.whole(s) || m.Data < c.rcv.next {
 		// R3.7-06, R3.7-12: what this subflow brought from there on is worth nothing.
 		c.rcv.buf.Remove(lo, max(lo, m.DataEnd()))
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
@@ -200,7 +216,7 @@ func (c *Conn) takeFail(now time.Time, s *subflow, seg *wire.Segment, o *options
 		c.fallBack(now, s, nil, "") // the answer to ours
 		return true
 	}
-	if s.maps.odd > 0 || !c.contiguous(s) {
+	if s.maps.odd > 0 || !c.whole(s) {
 		c.ep.stats.FallbackFailed++
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
 		return false

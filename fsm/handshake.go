@@ -169,7 +169,7 @@ func (c *Conn) shook(now time.Time, s *subflow) {
 	if c.mode == multi {
 		c.hs.estab = true
 		c.ep.stats.MPCurrEstab++
-		s.heardOption(nanos(now))
+		s.optAt = nanos(now)
 		if c.opener && c.version == wire.V0 {
 			s.flow.RequestAck() // in version 0 the option never rides on data (V0-08)
 		}

@@ -3,7 +3,9 @@ package fsm
 import (
 	"time"
 
+	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // armResend arms the data-level retransmission timer while anything is not
@@ -54,9 +56,13 @@ func (c *Conn) onResend(now time.Time) {
 // DATA_FIN, was delivered and nothing since came with an option.
 func (c *Conn) vanished(now time.Time, s *subflow) bool {
 	snd := &c.snd
+	if s.optAt > snd.quietAt {
+		snd.quietAt, snd.quiet = s.optAt, 0
+	}
+	snd.quiet++
 	delivered := snd.una < snd.next && !c.inTransit(snd.una)
-	if delivered && s.bare != 0 ||
-		snd.una == snd.next && snd.finSent && snd.tries >= maxFinTries && s.optAt < snd.finAt {
+	if delivered && s.bare != 0 && nanos(now)-s.bare >= int64(s.flow.RTO()) ||
+		snd.una == snd.next && snd.finSent && snd.quiet > maxFinTries {
 		return c.fallBackSender(now, s)
 	}
 	return false
@@ -126,7 +132,7 @@ func (c *Conn) headLen() int {
 }
 
 // mayRepeat reports whether the octet at off may be sent again on the only subflow: a
-// segment with an option must have come after the octet was acknowledged there. A
+// DATA_ACK must have come after the octet was acknowledged there. A
 // peer that fell back in silence would take the repetition for new data (NOTES 1.18).
 func (c *Conn) mayRepeat(s *subflow, off uint64) bool {
 	for i := range s.maps.len() {
@@ -185,7 +191,7 @@ func (c *Conn) carries(s *subflow, off uint64) bool {
 }
 
 // afterAck looks at what a segment acknowledged on its subflow, acked before it came.
-func (c *Conn) afterAck(now time.Time, s *subflow, acked uint64, option bool) {
+func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint64, option, dataAck bool) {
 	moved := s.flow.Acked() > acked
 	if c.mode == plain {
 		if moved {
@@ -193,8 +199,11 @@ func (c *Conn) afterAck(now time.Time, s *subflow, acked uint64, option bool) {
 		}
 		return
 	}
-	if option {
-		s.heard = max(s.heard, s.flow.Acked())
+	if dataAck {
+		// What this very segment acknowledged counts: it may be a late one.
+		if off, ok := (dataseq.Subflow{ISN: s.flow.ISS()}).Off(s.flow.Acked(), seg.Ack); ok {
+			s.heard = max(s.heard, min(off, s.flow.Acked()))
+		}
 	}
 	if !moved || c.mode != multi {
 		return

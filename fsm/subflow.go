@@ -25,7 +25,7 @@ type subflow struct {
 	sendFail bool
 	fastOut  bool // an MP_FASTCLOSE is to be sent, on an ACK or a RST
 	reset    resetOption
-	heard    uint64 // Flow.Acked when an MPTCP option last arrived (NOTES: repeat only then)
+	heard    uint64 // the highest subflow acknowledgment that came with a DATA_ACK
 	bare     int64  // since when new data was acknowledged without any option; 0: not
 
 	// Receiving.
@@ -35,7 +35,10 @@ type subflow struct {
 	anyMap  bool   // a mapping was received
 	optAt   int64  // when an MPTCP option arrived last
 	ackWide bool   // the last DSN had 8 octets (R3.3.2-02)
-	dropped bool   // octets without a mapping were acknowledged and given up
+	gap     bool   // a DATA_ACK told of octets without a mapping: the peer may repeat data
+	givenUp int    // octets without a mapping given up since a mapping came last
+	dropped bool   // octets without a mapping were acknowledged and given up...
+	owed    uint64 // ...which are all here again when the stream has come this far
 
 	join joinState
 }
@@ -79,7 +82,8 @@ func (c *Conn) Subflows(b []Subflow) []Subflow {
 type held struct {
 	pieces []heldPiece
 	octets int
-	bare   int   // octets of them that came since the last option
+	bare   int // octets of them that came without any option, and none came behind them
+	bareTo uint64
 	since  int64 // when the oldest came; 0: nothing is held
 }
 

@@ -39,7 +39,10 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 	}
 	h.pieces = append(h.pieces, heldPiece{off, append([]byte(nil), p...)})
 	h.octets += len(p)
-	h.bare += len(p)
+	if !o.any {
+		h.bare += len(p)
+		h.bareTo = max(h.bareTo, off+uint64(len(p)))
+	}
 	return len(p), false
 }
 
@@ -53,28 +56,39 @@ func (c *Conn) onUnmapped(now time.Time) {
 	}
 }
 
-// unmappedOver decides what becomes of held octets. Where no option came since, the
-// path has begun to remove them, or the peer fell back: so do we if we can (paper
-// section 3.3.6, NOTES 1.18), else the subflow is broken (R3.7-05, R3.3.1-12). Where
-// options still come, something merged segments (paper section 3.3.5): the octets are
-// given up and will be sent again at the data level.
+// unmappedOver decides what becomes of held octets. Where no option came behind them,
+// the path has begun to remove them, or the peer fell back: so do we if the stream can
+// go on (paper section 3.3.6, NOTES 1.18). Else, and where something merged segments
+// (paper section 3.3.5), the octets are given up and will be sent again at the data
+// level; a subflow that brings more than a window of them is broken (R3.3.1-12,
+// R3.7-05).
 func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	h := &s.held
-	if s.optAt < h.since || h.bare > c.ep.cfg.MaxUnmapped/4 {
-		if c.sole(s) && c.contiguous(s) {
-			c.fb.announce = true
-			c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
-			return
-		}
-		c.resetSubflow(now, s, wire.ResetMiddlebox)
+	gone := s.optAt < h.since || h.bare > c.ep.cfg.MaxUnmapped/4
+	if gone && c.sole(s) && c.contiguous(s) {
+		c.fb.announce = true
+		c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
 		return
 	}
 	c.ep.stats.NoDSSInWindow += uint64(h.octets)
+	s.givenUp += h.octets
+	// They belong at or before this place in the stream.
+	until := c.rcv.top
+	for _, p := range h.pieces {
+		if p.off >= s.end {
+			until += uint64(len(p.b))
+		}
+	}
 	*h = held{}
-	s.dropped = true
+	s.dropped, s.owed = true, max(s.owed, until)
+	s.flow.RequestAck() // the DATA_ACK shows what is missing
+	if gone && s.givenUp > c.ep.cfg.MaxUnmapped {
+		c.ep.stats.FallbackFailed++
+		c.resetSubflow(now, s, wire.ResetMiddlebox)
+	}
 }
 
-// place looks again at held octets, now that a mapping has come.
+// placeHeld looks again at held octets, now that a mapping has come.
 func (c *Conn) placeHeld(now time.Time, s *subflow) {
 	h := s.held
 	s.held = held{}
@@ -95,7 +109,7 @@ func (c *Conn) placeHeld(now time.Time, s *subflow) {
 				s.table.Feed(off, b[:n])
 			}
 			if k := c.insert(s, m.Shift(off), b[:n]); k < n {
-				s.dropped = true // acknowledged already: it comes again at the data level
+				s.dropped, s.owed = true, max(s.owed, m.DataEnd()) // acknowledged already: it comes again at the data level
 			}
 			if m.HasSum {
 				c.judge(now, s, m, off)
