@@ -52,7 +52,9 @@ type Conn struct {
 	hs            handshake
 	subflows      []*subflow
 	nextIndex     int
-	turn          int // the subflow polled first
+	turn          int          // the subflow polled first
+	order         []*subflow   // scratch of prefer
+	localAddrs    []netip.Addr // our addresses with ids from 1
 
 	snd sendState
 	rcv receiveState
@@ -274,6 +276,9 @@ func (c *Conn) handleTimer(now time.Time) {
 	}
 	if c.timers.expired(timerFastclose, t) {
 		c.onFastclose(now)
+	}
+	if c.timers.expired(timerJoin, t) {
+		c.onJoin(now)
 	}
 	if c.timers.expired(timerLonely, t) {
 		c.abandon(now, &LocalError{Reason: NoSubflow})

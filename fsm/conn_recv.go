@@ -62,7 +62,11 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 	}
 	acked, state := s.flow.Acked(), s.flow.State()
 	in := s.flow.HandleSegment(now, seg, hint)
-	if !s.up && !s.join.active && shookHands(s.flow) {
+	switch {
+	case s.up:
+	case s.join.active:
+		c.joined(now, s, seg, ok)
+	case shookHands(s.flow):
 		c.shook(now, s)
 		c.firstWindow(seg, s)
 	}

@@ -92,7 +92,7 @@ func (c *Conn) assignNew(now time.Time) bool {
 
 // usable reports whether data may be bound to s: all that was bound before has left.
 func (c *Conn) usable(s *subflow) bool {
-	return s.up && !s.doomed && !s.fin && s.flow.Sent() == s.flow.Available() && canSend(s.flow)
+	return s.up && !s.doomed && !s.fin && !s.stale && s.flow.Sent() == s.flow.Available() && canSend(s.flow)
 }
 
 func canSend(f *tcp.Flow) bool {

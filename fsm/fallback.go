@@ -19,8 +19,16 @@ type fallback struct {
 	sub, data uint64
 }
 
-// sole reports whether s is the only subflow.
-func (c *Conn) sole(s *subflow) bool { return len(c.subflows) == 1 && c.subflows[0] == s }
+// sole reports whether s is the only subflow
+// that data can be on. Joins that are not proven do not count: they end with a fallback.
+func (c *Conn) sole(s *subflow) bool {
+	for _, x := range c.subflows {
+		if x != s && (x.up || x.maps.len() > 0) && !x.doomed {
+			return false
+		}
+	}
+	return s.up
+}
 
 // raw reports whether octets of s are taken in subflow order, without mappings.
 func (c *Conn) raw(s *subflow) bool { return c.mode == plain || c.fb.failed }
@@ -94,6 +102,11 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	if s == nil {
 		return
 	}
+	for _, x := range c.subflows {
+		if x != s { // R3.7-16
+			c.resetSubflow(now, x, wire.ResetProhibited)
+		}
+	}
 	c.plainAcked(s)
 	c.releaseHeld(now, s)
 	c.advance(now)
@@ -128,7 +141,7 @@ func (c *Conn) takeRaw(off uint64, p []byte, s *subflow) (kept int) {
 // fallBackSender falls back because the peer's segments have lost their options. The
 // infinite mapping tells a peer whose segments have not (R3.7-04).
 func (c *Conn) fallBackSender(now time.Time, s *subflow) bool {
-	if s.maps.odd > 0 || len(c.subflows) != 1 || !c.contiguous(s) {
+	if s.maps.odd > 0 || !c.sole(s) || !c.contiguous(s) {
 		// The only subflow carries data twice, or something was given up: no TCP could
 		// make a stream of it. The peer may merely be in doubt, so be slow to despair.
 		if s.bare != 0 && nanos(now)-s.bare < 4*int64(s.flow.RTO()) {

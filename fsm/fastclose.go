@@ -110,12 +110,7 @@ func (c *Conn) abandonData(now time.Time, s *subflow) {
 	if c.mode != multi {
 		return
 	}
-	for i := range s.maps.len() {
-		m := s.maps.at(i)
-		if lo := max(m.data, c.snd.una); lo < m.dataEnd() {
-			c.snd.again = append(c.snd.again, extent{lo, m.dataEnd()})
-		}
-	}
+	c.queueAgain(s)
 	s.maps = mappings{}
 	keep := c.rcv.pending[:0]
 	for _, p := range c.rcv.pending {

@@ -1,36 +1,305 @@
 package fsm
 
 import (
+	"crypto/subtle"
+	"net/netip"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
 
-// joinState is what a subflow that joined keeps of MP_JOIN (RFC 8684 section 3.2).
+// joinState is what a subflow keeps of MP_JOIN (RFC 8684 section 3.2).
 type joinState struct {
-	active  bool // the subflow was opened by MP_JOIN
-	proven  bool // a DATA_ACK came on it
-	refused wire.ResetReason
+	active     bool // the subflow was opened by MP_JOIN
+	opener     bool // by us
+	nonce      uint32
+	peerNonce  uint32
+	id, peerID uint8 // address ids, ours and the peer's; 0 for the first subflow
+	backup     bool  // the peer wants no data here while there is another way (R3.2-08)
+	ownBackup  bool  // we told the peer so
+	pre        bool  // PRE_ESTABLISHED: our third ACK is not known to have arrived
+	bad        bool  // the SYN/ACK proved nothing
+	tries      int   // retransmissions of the third ACK
+	proven     bool  // a DATA_ACK came on it (R3.7-03)
+	refused    wire.ResetReason
 }
 
-// handleJoinSYN takes a SYN with MP_JOIN, whose token names the connection.
+// Join opens a subflow from local, whose port may be 0, to remote; where remote is not
+// valid, to the address and port of the first subflow (R3.4-01). backup asks the peer
+// to send data there only when nothing else works. The subflow is up when the peer
+// has answered our proof; SubflowUp tells. The error is a *LocalError.
+func (c *Conn) Join(now time.Time, local, remote netip.AddrPort, backup bool) error {
+	e := c.ep
+	if !remote.IsValid() {
+		remote = c.remote
+	}
+	switch {
+	case c.mode != multi || !c.opened || c.ended || c.fast.waiting || c.finished || c.fb.failed:
+		return &LocalError{Reason: NotOpen, What: "Join"}
+	case !c.hs.proven:
+		// R3.1-21: not before a DSS came on the first subflow.
+		return &LocalError{Reason: NotOpen, What: "Join before the connection is proven"}
+	case c.peerNoJoin && remote == c.remote:
+		return &LocalError{Reason: NotOpen, What: "Join: the peer wants none at this address"} // R3.1-25
+	case len(c.subflows) >= e.cfg.MaxSubflows:
+		return &LocalError{Reason: NotOpen, What: "Join: too many subflows"}
+	case !local.IsValid() || local.Addr().Is4() != remote.Addr().Is4():
+		return &LocalError{Reason: BadConfig, What: "Join"}
+	}
+	if local.Port() == 0 {
+		p, ok := e.freePort(local.Addr(), remote)
+		if !ok {
+			return &LocalError{Reason: InUse, What: local.String()}
+		}
+		local = netip.AddrPortFrom(local.Addr(), p)
+	}
+	id := flowID{local, remote}
+	if e.subflows[id] != nil || e.waits.find(id) != nil {
+		return &LocalError{Reason: InUse, What: local.String()}
+	}
+	f, err := tcp.Open(now, e.tcp, e.params(now, local, remote, 0))
+	if err != nil {
+		return &LocalError{Reason: BadConfig, What: "Join", Err: err}
+	}
+	s := c.addSubflow(f)
+	s.join = joinState{active: true, opener: true, nonce: uint32(e.cfg.Rand.Uint64()), id: c.localID(local.Addr()), ownBackup: backup}
+	c.timers.stop(timerLonely)
+	e.wake(c)
+	return nil
+}
+
+// localID returns the address id of one of our addresses: 0 is that of the first
+// subflow (R3.2-05), and an address keeps its id (R3.4.1-16).
+func (c *Conn) localID(a netip.Addr) uint8 {
+	if a == c.local.Addr() {
+		return 0
+	}
+	for i, b := range c.localAddrs {
+		if a == b {
+			return uint8(i + 1)
+		}
+	}
+	c.localAddrs = append(c.localAddrs, a)
+	return uint8(len(c.localAddrs))
+}
+
+// handleJoinSYN takes a SYN with MP_JOIN, whose token names the connection, whatever
+// its port (R3.2-04, R3.2-22).
 func (e *Endpoint) handleJoinSYN(now time.Time, seg *wire.Segment) bool {
+	j := &e.opts.join
 	e.stats.MPJoinSynRx++
-	c := e.tokens[e.opts.join.Token]
+	c := e.tokens[j.Token]
 	if c == nil {
 		e.stats.MPJoinNoTokenFound++
 		e.reset(seg, wire.ResetMPTCPError) // R3.2-10, R3.2-16, R3.2-18
 		return true
 	}
-	e.stats.MPJoinRejected++
-	e.reset(seg, wire.ResetProhibited)
+	halves := 0
+	for _, s := range c.subflows {
+		if s.join.active && !s.up {
+			halves++
+		}
+	}
+	embryo, ok := tcp.ParseSYN(seg)
+	switch {
+	case !ok, c.mode != multi || !c.opened || !c.hs.proven || c.fb.failed || c.finished || c.fast.waiting,
+		e.cfg.NoJoin && seg.Dst == c.local,
+		len(c.subflows) >= e.cfg.MaxSubflows:
+		e.stats.MPJoinRejected++
+		e.reset(seg, wire.ResetProhibited)
+		return true
+	case halves >= e.cfg.MaxHalfJoins:
+		if !c.evictJoin(now) {
+			return true
+		}
+	}
+	f, err := tcp.Accept(now, e.tcp, e.params(now, seg.Dst, seg.Src, 0), embryo)
+	if err != nil {
+		return true
+	}
+	s := c.addSubflow(f)
+	s.join = joinState{active: true, nonce: uint32(e.cfg.Rand.Uint64()), peerNonce: j.Nonce, id: c.localID(seg.Dst.Addr()),
+		peerID: j.ID, backup: j.Backup}
+	e.wake(c)
 	return true
 }
 
+// evictJoin makes room for a join by giving up one, by chance, that is not proven: a
+// flood of forged ones cannot keep a real one out for long.
+func (c *Conn) evictJoin(now time.Time) bool {
+	n := 0
+	var pick *subflow
+	for _, s := range c.subflows {
+		if s.join.active && !s.up && !s.join.opener && !s.doomed {
+			if n++; c.ep.cfg.Rand.Uint64()%uint64(n) == 0 {
+				pick = s
+			}
+		}
+	}
+	if pick == nil {
+		return false
+	}
+	for i, s := range c.subflows {
+		if s == pick {
+			c.dropSubflow(i)
+			break
+		}
+	}
+	return true
+}
+
+// shakeJoin takes the handshake of a join forward. It reports whether seg is to be
+// processed.
 func (c *Conn) shakeJoin(now time.Time, s *subflow, seg *wire.Segment, o *options, ok bool) bool {
+	j := &s.join
+	if !ok || s.doomed || seg.Flags.Has(wire.RST) {
+		return true
+	}
+	switch s.flow.State() {
+	case tcp.SynSent:
+		c.ep.stats.MPJoinSynAckRx++
+		want := wire.JoinHMAC64(c.version, c.peer.key, c.own.key, o.join.Nonce, j.nonce)
+		switch {
+		case !o.hasJoin || o.join.Form != wire.JoinSYNACK: // R3.2-20
+			j.bad = true
+		case want != o.join.HMAC64: // R3.2-17
+			c.ep.stats.MPJoinSynAckHMacFailure++
+			j.bad = true
+		default:
+			j.peerNonce, j.peerID, j.backup = o.join.Nonce, o.join.ID, o.join.Backup
+			j.pre = true
+		}
+	case tcp.SynReceived:
+		c.ep.stats.MPJoinAckRx++
+		want := wire.JoinHMAC160(c.version, c.peer.key, c.own.key, j.peerNonce, j.nonce)
+		if !o.hasJoin || o.join.Form != wire.JoinACK || subtle.ConstantTimeCompare(want[:], o.join.HMAC[:]) != 1 {
+			c.ep.stats.MPJoinAckHMacFailure++
+			c.resetSubflow(now, s, wire.ResetMPTCPError) // R3.2-19
+			return false
+		}
+		if c.mode != multi { // it fell back meanwhile
+			c.resetSubflow(now, s, wire.ResetProhibited)
+			return false
+		}
+	}
 	return true
 }
-func (c *Conn) dressJoinSYN(s *subflow, seg *wire.Segment)      {}
-func (c *Conn) dressJoinACK(s *subflow, seg *wire.Segment) bool { return true }
 
-func (c *Conn) prefer() []*subflow { return c.subflows }
+// joined is called when a segment of a join that is not up was processed: the fourth
+// ACK, or any other acceptable one, ends PRE_ESTABLISHED (R3.2-14).
+func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
+	j := &s.join
+	switch {
+	case s.doomed || !shookHands(s.flow):
+		return
+	case j.bad:
+		c.resetSubflow(now, s, wire.ResetMPTCPError)
+		return
+	case c.mode != multi:
+		c.resetSubflow(now, s, wire.ResetProhibited)
+		return
+	case j.opener && seg.Flags.Has(wire.SYN):
+		if j.pre && !c.timers.armed(timerJoin) {
+			c.timers.arm(timerJoin, nanos(now)+int64(s.flow.RTO()))
+		}
+		return
+	case !ok:
+		return
+	case !j.opener:
+		s.flow.RequestAck() // the fourth ACK (R3.2-12)
+	}
+	j.pre = false
+	s.up = true
+	s.optAt = nanos(now)
+	c.openWindow(now)
+	c.happened(SubflowUp | Writable)
+	if c.snd.finSent && !c.snd.finAcked && c.snd.next == c.snd.buf.end {
+		s.dataFin = true
+		s.flow.RequestAck()
+	}
+	c.timers.stop(timerLonely)
+}
+
+// onJoin sends the third ACK of joins again until it is answered (R3.2-13).
+func (c *Conn) onJoin(now time.Time) {
+	at := int64(0)
+	for _, s := range c.subflows {
+		if !s.join.pre || s.doomed {
+			continue
+		}
+		s.join.tries++
+		if s.join.tries > maxJoinTries {
+			c.resetSubflow(now, s, wire.ResetMPTCPError)
+			continue
+		}
+		s.flow.RequestAck()
+		at = sooner(at, nanos(now)+int64(min(s.flow.RTO()<<s.join.tries, maxInterval)))
+	}
+	c.timers.arm(timerJoin, at)
+}
+
+// maxJoinTries bounds the retransmissions of a third ACK.
+const maxJoinTries = 6
+
+// dressJoinSYN puts MP_JOIN on a SYN or SYN/ACK (R3.2-01, R3.2-02).
+func (c *Conn) dressJoinSYN(s *subflow, seg *wire.Segment) {
+	j := &s.join
+	m := wire.MPJoin{Form: wire.JoinSYN, Backup: j.ownBackup, ID: j.id, Token: c.peer.token, Nonce: j.nonce}
+	if j.opener {
+		c.ep.stats.MPJoinSynTx++
+	} else {
+		m.Form = wire.JoinSYNACK
+		m.HMAC64 = wire.JoinHMAC64(c.version, c.own.key, c.peer.key, j.nonce, j.peerNonce)
+	}
+	seg.Options, _ = m.Append(seg.Options)
+}
+
+// dressJoinACK puts the proof on the third ACK (R3.2-03) and reports whether a DSS may
+// follow.
+func (c *Conn) dressJoinACK(s *subflow, seg *wire.Segment) bool {
+	j := &s.join
+	if !j.pre {
+		return true
+	}
+	m := wire.MPJoin{Form: wire.JoinACK, HMAC: wire.JoinHMAC160(c.version, c.own.key, c.peer.key, j.nonce, j.peerNonce)}
+	seg.Options, _ = m.Append(seg.Options)
+	return false
+}
+
+// prefer returns the subflows in the order of their round-trip times, those that
+// somebody wants as backup last, and only where there is no other (R3.3.8-02,
+// R3.3.8-03).
+func (c *Conn) prefer() []*subflow {
+	q := c.order[:0]
+	regular := false
+	for _, s := range c.subflows {
+		if c.sendable(s) && !s.spare() {
+			regular = true
+		}
+	}
+	for _, s := range c.subflows {
+		if !c.sendable(s) || regular && s.spare() {
+			continue
+		}
+		rtt, _ := s.flow.RTT()
+		i := len(q)
+		q = append(q, s)
+		for ; i > 0; i-- {
+			if r, _ := q[i-1].flow.RTT(); r <= rtt {
+				break
+			}
+			q[i] = q[i-1]
+		}
+		q[i] = s
+	}
+	c.order = q
+	return q
+}
+
+// spare reports whether s is a backup.
+func (s *subflow) spare() bool { return s.join.backup || s.join.ownBackup }
+
+func (c *Conn) sendable(s *subflow) bool {
+	return s.up && !s.doomed && !s.fin && !s.stale && canSend(s.flow)
+}

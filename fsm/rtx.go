@@ -18,7 +18,7 @@ func (c *Conn) armResend(now time.Time) {
 	}
 	d := 200 * time.Millisecond
 	for _, s := range c.subflows {
-		if s.up {
+		if s.up && s.missed == 0 {
 			d = max(d, s.flow.RTO())
 		}
 	}
@@ -39,10 +39,14 @@ func (c *Conn) onResend(now time.Time) {
 		return
 	}
 	if snd.una < snd.next {
-		if !c.inTransit(snd.una) {
+		switch {
+		case !c.inTransit(snd.una):
 			snd.tries++
 			snd.recover = snd.next
 			c.resendHead(now)
+		case c.only() == nil:
+			snd.tries++
+			c.resendElsewhere(now)
 		}
 	} else if snd.finSent && !snd.finAcked {
 		snd.tries++
@@ -118,6 +122,45 @@ func (c *Conn) resendHead(now time.Time) {
 	snd.again = append(snd.again, extent{snd.una, hi})
 }
 
+// resendElsewhere queues data for other subflows that one does not deliver: first
+// what is missed at the head, and if that did not help all it carries. It stays on the
+// first subflow, too, which repeats it like any TCP (R3.3.6-01), but gets no new data
+// until it shows signs of life (R3.3.6-04).
+func (c *Conn) resendElsewhere(now time.Time) {
+	snd := &c.snd
+	for _, s := range c.subflows {
+		if !c.carries(s, snd.una) {
+			continue
+		}
+		if s.missed++; s.missed >= 2 && !s.stale {
+			s.stale = true
+			c.ep.stats.SubflowStale++
+			c.ep.trace(now, c, "SubflowStale")
+			c.queueAgain(s)
+			return
+		}
+	}
+	if len(snd.again) == 0 {
+		snd.again = append(snd.again, extent{snd.una, min(snd.una+uint64(c.headLen()), snd.next)})
+	}
+}
+
+// queueAgain queues everything that s carries and that is not DATA_ACKed.
+func (c *Conn) queueAgain(s *subflow) {
+	for i := range s.maps.len() {
+		m := s.maps.at(i)
+		lo := max(m.data, c.snd.una)
+		if lo >= m.dataEnd() {
+			continue
+		}
+		if n := len(c.snd.again); n > 0 && c.snd.again[n-1].hi == lo {
+			c.snd.again[n-1].hi = m.dataEnd()
+		} else {
+			c.snd.again = append(c.snd.again, extent{lo, m.dataEnd()})
+		}
+	}
+}
+
 // headLen is the length of the mapping at the head, which is what is likely missing.
 func (c *Conn) headLen() int {
 	for _, s := range c.subflows {
@@ -146,8 +189,8 @@ func (c *Conn) mayRepeat(s *subflow, off uint64) bool {
 
 // only returns the subflow of a connection that has one, and has none to come.
 func (c *Conn) only() *subflow {
-	if len(c.subflows) == 1 {
-		return c.subflows[0]
+	if s := c.anyUp(); s != nil && c.sole(s) {
+		return s
 	}
 	return nil
 }
@@ -208,6 +251,11 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 	if !moved || c.mode != multi {
 		return
 	}
+	s.missed = 0
+	if s.stale {
+		s.stale = false
+		c.ep.stats.SubflowRecover++
+	}
 	c.release()
 	if option || c.fb.failed {
 		return
@@ -217,7 +265,7 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 		s.bare = t
 	}
 	switch {
-	case s.index != 0 && !s.join.proven:
+	case s.join.active && !s.join.proven:
 		c.resetSubflow(now, s, 6) // R3.7-03
 	case !c.sole(s):
 	case !c.snd.proven:

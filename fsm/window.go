@@ -57,7 +57,7 @@ func (c *Conn) takeDataAck(now time.Time, s *subflow, seg *wire.Segment, d *wire
 		}
 		return
 	}
-	snd.proven = true
+	snd.proven, s.join.proven = true, true
 	// The edge only moves forward (R3.3.5-01), and only a segment with a DATA_ACK
 	// moves it (R3.3.2-04).
 	scale, _ := s.flow.WindowScales()

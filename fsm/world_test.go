@@ -40,6 +40,8 @@ type app struct {
 	hold    bool // do not read
 	chunk   int  // octets per Write; 0: all
 	events  Event
+	more    func(now time.Time)
+	watch   func()
 }
 
 func (a *app) turn(now time.Time) {
@@ -60,6 +62,12 @@ func (a *app) turn(now time.Time) {
 	}
 	if a.closing && a.wrote == len(a.out) {
 		c.CloseWrite(now)
+	}
+	if a.more != nil {
+		a.more(now)
+	}
+	if a.watch != nil {
+		a.watch()
 	}
 	var b [4096]byte
 	for !a.hold && !a.eof && a.err == nil {
@@ -82,6 +90,8 @@ type world struct {
 	t       testing.TB
 	w       *netsim.World
 	path    *netsim.Path
+	node    [2]*netsim.Node
+	pcap    *netsim.Pcap
 	ep      [2]*Endpoint
 	listen  *Listener
 	app     [2]*app
@@ -125,8 +135,8 @@ func newWorld(t testing.TB, seed uint64, client, server Config, boxes ...string)
 	if w.listen, err = w.ep[1].Listen(serverPort); err != nil {
 		t.Fatal(err)
 	}
-	pcap := netsim.NewPcap(&w.capt)
-	els := []netsim.Element{netsim.NewTap(pcap.See)}
+	w.pcap = netsim.NewPcap(&w.capt)
+	els := []netsim.Element{netsim.NewTap(w.pcap.See)}
 	for _, b := range boxes {
 		el, err := mbox.Parse(b)
 		if err != nil {
@@ -139,6 +149,7 @@ func newWorld(t testing.TB, seed uint64, client, server Config, boxes ...string)
 	}
 	w.w = netsim.New(seed)
 	a, b := w.w.AddHost("client", host{w.ep[0]}), w.w.AddHost("server", host{w.ep[1]})
+	w.node = [2]*netsim.Node{a, b}
 	w.path = w.w.Connect(a, clientAddr, b, serverAddr, els...)
 	a.App = func(now time.Time) { w.events(0); w.app[0].turn(now) }
 	b.App = func(now time.Time) {
