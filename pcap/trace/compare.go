@@ -1,5 +1,10 @@
 package trace
 
+import (
+	"net/netip"
+	"slices"
+)
+
 // Compare judges two captures of the same traffic at two places: what left one and
 // did not reach the other, or arrived changed, names the middlebox's side. Both
 // trackers are finished, and were fed with different file numbers so that frames
@@ -8,8 +13,9 @@ package trace
 func Compare(a, b *Tracker) []Finding {
 	c := comparer{}
 	matched := map[*Subflow]bool{}
+	index := indexFlows(b.subflows)
 	for _, sf := range a.subflows {
-		other := b.match(sf, matched)
+		other := index.match(sf, matched)
 		if other == nil {
 			c.missing(sf, b)
 			continue
@@ -28,40 +34,70 @@ func Compare(a, b *Tracker) []Finding {
 
 type comparer struct{ out []Finding }
 
-// match finds the flow of t that is sf as seen elsewhere: the same endpoints and
-// SYN or, where a NAT changed the endpoints, the same initial sequence number and
-// token.
-func (t *Tracker) match(sf *Subflow, taken map[*Subflow]bool) *Subflow {
-	var same *Subflow
-	for _, o := range t.subflows {
-		if taken[o] {
-			continue
+// flowIndex finds the flows of a capture by endpoints and, for those whose endpoints
+// a NAT rewrote, by initial sequence number and port of the responder.
+type flowIndex struct {
+	ends map[[2]netip.AddrPort][]*Subflow
+	isns map[isnKey][]*Subflow
+}
+
+type isnKey struct {
+	isn  uint32
+	port uint16
+}
+
+func indexFlows(all []*Subflow) flowIndex {
+	x := flowIndex{map[[2]netip.AddrPort][]*Subflow{}, map[isnKey][]*Subflow{}}
+	for _, sf := range all {
+		ends := [2]netip.AddrPort{sf.Src, sf.Dst}
+		x.ends[ends] = append(x.ends[ends], sf)
+		if d := &sf.Dir[0]; d.HasISN() {
+			k := isnKey{d.isn, sf.Dst.Port()}
+			x.isns[k] = append(x.isns[k], sf)
 		}
-		isn := sf.Dir[0].HasISN() && o.Dir[0].HasISN() && sf.Dir[0].isn == o.Dir[0].isn
-		if o.Src == sf.Src && o.Dst == sf.Dst {
-			if isn {
-				return o
-			}
-			if same == nil {
-				same = o // sequence numbers rewritten, or the SYN not captured
-			}
-		} else if isn && same == nil && o.Dst.Port() == sf.Dst.Port() {
+	}
+	return x
+}
+
+// match finds sf as seen elsewhere, among what was not taken: best the same
+// endpoints and initial sequence number, else the same endpoints (the numbers were
+// rewritten, or the SYN not captured), else the same number.
+func (x flowIndex) match(sf *Subflow, taken map[*Subflow]bool) *Subflow {
+	var same *Subflow
+	d := &sf.Dir[0]
+	for _, o := range x.ends[[2]netip.AddrPort{sf.Src, sf.Dst}] {
+		switch {
+		case taken[o]:
+		case d.HasISN() && o.Dir[0].HasISN() && d.isn == o.Dir[0].isn:
+			return o
+		case same == nil:
 			same = o
 		}
 	}
-	return same
+	if same != nil || !d.HasISN() {
+		return same
+	}
+	for _, o := range x.isns[isnKey{d.isn, sf.Dst.Port()}] {
+		if !taken[o] {
+			return o
+		}
+	}
+	return nil
 }
 
 // order tells which capture is nearer to the opener: there the responder's answer
-// takes longer.
+// takes longer. Without an answer, what has the SYN's option is nearer.
 func order(a, b *Subflow) (near, far *Subflow) {
 	ta, _ := a.Handshake.RTT()
 	tb, _ := b.Handshake.RTT()
-	if tb > ta || ta == tb && b.Handshake.SYNCapable && !a.Handshake.SYNCapable {
+	if tb > ta || ta == tb && b.Handshake.offers() && !a.Handshake.offers() {
 		return b, a
 	}
 	return a, b
 }
+
+// offers reports whether the SYN has an option that could have been lost.
+func (h *Handshake) offers() bool { return h.SYNCapable || h.SYNJoin }
 
 func (c *comparer) report(k *kind, sf *Subflow, frames []Ref, args ...any) {
 	c.out = append(c.out, k.make(sf.Conn, sf, args, frames...))
@@ -118,8 +154,8 @@ func (c *comparer) data(near, far *Subflow) {
 		}
 		p, q := &from.Conn.Dir[from.Side(dir)], &to.Conn.Dir[to.Side(dir)]
 		switch {
-		case q.SumBad > 0 && p.SumBad == 0:
-			c.report(payloadChanged, near, q.SumBadFrames)
+		case (q.SumBad > 0) != (p.SumBad > 0):
+			c.report(payloadChanged, near, append(slices.Clone(q.SumBadFrames), p.SumBadFrames...))
 		case p.Hash != nil && q.Hash != nil && p.HashedLen == q.HashedLen && *p.Hash != *q.Hash:
 			c.report(payloadChanged, near, nil)
 		}

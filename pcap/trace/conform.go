@@ -1,6 +1,10 @@
 package trace
 
-import "github.com/mptcp-go/mptcp/wire"
+import (
+	"net/netip"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
 
 // Rules of RFC 8684 that a capture shows to be kept or broken, packet by packet.
 
@@ -42,6 +46,34 @@ var (
 	}
 )
 
+var (
+	finForm = &kind{
+		"MPD-DATA-FIN-FORM", Warn, "RFC 8684 section 3.3.3 (R3.3.3-03)", "",
+		"a DATA_FIN without data names subflow sequence number %d, not 0",
+		"receivers may take it for a mapping; report it to the sender's implementer",
+	}
+	unasked = &kind{
+		"MPD-CAPABLE-UNASKED", Warn, "RFC 8684 section 3.1 (R3.1-40)", "",
+		"the SYN/ACK has MP_CAPABLE though the SYN had none",
+		"an opener that did not ask ignores it; a middlebox may have edited one of the two",
+	}
+	joinForbidden = &kind{
+		"MPD-JOIN-FORBIDDEN", Warn, "RFC 8684 section 3.1 (R3.1-25)", "",
+		"a join goes to %s, whose owner set the C flag: it accepts no joins there",
+		"the responder may refuse it; let the joiner use announced addresses only",
+	}
+	addressReused = &kind{
+		"MPD-ADDRESS-ID", Warn, "RFC 8684 section 3.4.1 (R3.4.1-03, R3.4.1-16, R3.4.1-18)", "",
+		"address id %d was announced for %s and now stands for %s, without a REMOVE_ADDR between",
+		"report it to the sender's implementer, or find the middlebox that rewrites addresses",
+	}
+	timestampsLost = &kind{
+		"MPD-TIMESTAMPS-LOST", Info, "RFC 7323 section 3.2 (T7323-03)", "",
+		"both SYNs agreed on timestamps, and segments come without",
+		"a middlebox may strip TCP options, those of MPTCP next",
+	}
+)
+
 // signalling follows duplicate ACKs that carry nothing but signals.
 type signalling struct {
 	ack, seq uint32
@@ -79,6 +111,56 @@ func (t *Tracker) conformMap(sf *Subflow, s *wire.Segment, hasSum bool) {
 func (t *Tracker) conformJoin(sf *Subflow, dir int) {
 	if dir == 0 && sf.Kind == Join && sf.Dir[1].Packets == 1 && sf.Handshake.SYNACK != 0 {
 		t.find(sf, earlyData, t.ref)
+	}
+}
+
+// conformCapable judges the MP_CAPABLE of a SYN/ACK.
+func (t *Tracker) conformCapable(sf *Subflow) {
+	if h := &sf.Handshake; h.SYN != 0 && !h.SYNCapable && !sf.MidStream {
+		t.find(sf, unasked, t.ref)
+	}
+}
+
+// conformTarget judges where a join goes that names a token of side.
+func (t *Tracker) conformTarget(sf *Subflow, c *Conn, side int) {
+	first := c.Subflows[0]
+	to := first.Dst
+	if first.OpenerSide == side {
+		to = first.Src
+	}
+	if c.Version == wire.V1 && c.Flags[side]&wire.CapableNoJoin != 0 && sf.Dst == to {
+		t.find(sf, joinForbidden, t.ref, to)
+	}
+}
+
+// conformAddress judges an address that side announces.
+func (t *Tracker) conformAddress(sf *Subflow, side int, a *wire.AddAddr) {
+	d := &sf.Conn.Dir[side]
+	if a.Echo || d.dataState == nil {
+		return
+	}
+	if old, ok := d.addrs[a.ID]; ok && old != a.Addr {
+		t.find(sf, addressReused, t.ref, a.ID, old, a.Addr)
+	}
+	if d.addrs == nil {
+		d.addrs = map[uint8]netip.Addr{}
+	}
+	d.addrs[a.ID] = a.Addr
+}
+
+// withdrawn forgets addresses that side takes back.
+func (c *Conn) withdrawn(side int, ids []byte) {
+	if d := &c.Dir[side]; d.dataState != nil {
+		for _, id := range ids {
+			delete(d.addrs, id)
+		}
+	}
+}
+
+// conformTimestamps judges a segment without timestamps.
+func (t *Tracker) conformTimestamps(sf *Subflow, s *wire.Segment) {
+	if sf.Dir[0].stamps && sf.Dir[1].stamps && s.Flags&(wire.SYN|wire.RST) == 0 && !t.cut {
+		t.find(sf, timestampsLost, t.ref)
 	}
 }
 

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"crypto/sha256"
+	"net/netip"
 
 	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/wire"
@@ -77,6 +78,7 @@ type dataState struct {
 	store  store
 	sample sample
 	stream *stream
+	addrs  map[uint8]netip.Addr // announced, by id
 }
 
 // Stats are counts over the packets of one direction, named as the JSON names them.

@@ -99,6 +99,9 @@ func (t *Tracker) mapped(sf *Subflow, dir int, s *wire.Segment, o *wire.DSS, pos
 		}
 	}
 	if n == 0 {
+		if o.SSN != 0 {
+			t.find(sf, finForm, t.ref, o.SSN)
+		}
 		if o.HasSum {
 			sum := dataseq.PseudoSum(d.DSN(pos), o.SSN, o.DataLen).AddUint16(o.Sum)
 			if sum.Checksum() == 0 {

@@ -145,6 +145,7 @@ func (t *Tracker) capable(sf *Subflow, dir int, s *wire.Segment, opt wire.Option
 			return
 		}
 		h.SYNACKCapable = true
+		t.conformCapable(sf)
 		if !c.hasVersion {
 			old := c.Version
 			c.Version, c.hasVersion = m.Version, true

@@ -104,6 +104,7 @@ func (t *Tracker) joined(sf *Subflow, owner tokenOwner) {
 		return
 	}
 	t.attach(c, sf, owner.side^1)
+	t.conformTarget(sf, c, owner.side)
 	if c.FirstDSS == 0 && c.Early == 0 {
 		c.Early = t.ref
 	}

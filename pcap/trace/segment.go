@@ -8,6 +8,7 @@ import (
 type signals struct {
 	mptcp  bool
 	other  bool // an MPTCP option besides the DSS
+	stamps bool
 	hasDSS bool
 	dss    wire.DSS
 	rst    wire.Option
@@ -28,7 +29,7 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	}
 
 	sg := &t.sg
-	sg.mptcp, sg.other, sg.hasDSS, sg.rst = false, false, false, nil
+	sg.mptcp, sg.other, sg.hasDSS, sg.stamps, sg.rst = false, false, false, false, nil
 	if s.Flags&wire.SYN != 0 {
 		t.syn(sf, dir, s)
 	} else if !d.started {
@@ -36,6 +37,11 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	}
 	if len(s.Options) > 0 {
 		t.options(sf, dir, s, sg)
+	}
+	if s.Flags&wire.SYN != 0 {
+		d.stamps = sg.stamps
+	} else if !sg.stamps {
+		t.conformTimestamps(sf, s)
 	}
 	if s.Flags&(wire.SYN|wire.ACK) == wire.SYN && sf.Handshake.SYNCapable && !sg.mptcp && sf.SynPlain == 0 {
 		sf.SynPlain, sf.SynAnswered = t.ref, sf.Handshake.SYNACK != 0
@@ -94,6 +100,7 @@ func (t *Tracker) options(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 		rest = next
 		switch opt.Kind() {
 		case wire.KindTimestamps:
+			sg.stamps = true
 		case wire.KindMPTCP:
 			sg.mptcp = true
 			if len(opt) < 3 {

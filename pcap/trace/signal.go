@@ -47,9 +47,15 @@ func (t *Tracker) signal(sf *Subflow, dir int, s *wire.Segment, opt wire.Option,
 	case wire.SubAddAddr:
 		t.addAddr(sf, dir, opt)
 	case wire.SubRemoveAddr:
-		if r, err := wire.ParseRemoveAddr(opt); err != nil {
+		r, err := wire.ParseRemoveAddr(opt)
+		if err != nil {
 			t.malformed(sf, dir, opt)
-		} else if t.cfg.Events {
+			break
+		}
+		if sf.Conn != nil {
+			sf.Conn.withdrawn(sf.Side(dir), r.IDs)
+		}
+		if t.cfg.Events {
 			t.event(sf, Event{Kind: "remove_addr", IDs: append([]byte(nil), r.IDs...)})
 		}
 	case wire.SubMPPrio:
@@ -104,6 +110,9 @@ func (t *Tracker) addAddr(sf *Subflow, dir int, opt wire.Option) {
 	if err != nil {
 		t.malformed(sf, dir, opt)
 		return
+	}
+	if sf.Conn != nil {
+		t.conformAddress(sf, sf.Side(dir), &a)
 	}
 	ok := Unknown
 	if c := sf.Conn; c != nil && a.HasHMAC && !a.Echo && c.HasKey[0] && c.HasKey[1] {

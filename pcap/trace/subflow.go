@@ -134,6 +134,7 @@ type flowState struct {
 	next        uint64 // highest offset sent
 	ackMax      uint64 // highest offset acknowledged by the peer
 	started     bool
+	stamps      bool   // its SYN has timestamps
 	window      uint64 // what this end advertises, octets
 	limited     bool
 	limitedAt   int64
