@@ -7,7 +7,8 @@
 #
 # writes DIR/500k.pcap, DIR/2m.pcap and DIR/6m.pcap: the first 0.5, 2 and 6 million
 # packets of one run. PACKETS (6000000) ends the run earlier, and then only what is
-# reached is written. DIR is ${TMPDIR:-/tmp}/mptcp-perf where none is given.
+# reached is written. DIR is ${TMPDIR:-/tmp}/mptcp-perf where none is given. With
+# RATES="1gbit 600mbit" in the environment the two paths have bottlenecks of these rates.
 set -euo pipefail
 
 dir=${1:-${TMPDIR:-/tmp}/mptcp-perf}
