@@ -245,3 +245,21 @@ func TestPrefixBehindAGap(t *testing.T) {
 	require.EqualValues(t, 50, l.prefix(50))
 	require.EqualValues(t, 110, l.prefix(100))
 }
+
+// What lies beyond a hole waits for the hole: that is no round trip time.
+func TestNoSampleBeyondAHole(t *testing.T) {
+	s := newScript(t, Config{})
+	s.open("H")
+	d := &s.tr.Conns()[0].Subflows[0].Dir[0]
+	require.Equal(t, Samples{N: 1, Min: 1e6, Max: 1e6, Sum: 1e6}, d.RTT)
+	s.dataA(20, 10) // 10 to 19 were lost before this place
+	s.nanos += 50e6
+	s.dataA(10, 10)
+	s.ackA(30)
+	require.Equal(t, Samples{N: 2, Min: 1e6, Max: 1e6, Sum: 2e6}, d.RTT, "of the segment that filled the hole")
+	s.dataA(40, 10) // 30 to 39 were never captured
+	s.ackA(50)
+	s.dataA(50, 10)
+	s.ackA(60)
+	require.Equal(t, 3, d.RTT.N, "what was acknowledged is no hole")
+}

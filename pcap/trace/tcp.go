@@ -34,7 +34,7 @@ func (t *Tracker) tcp(sf *Subflow, dir int, s *wire.Segment, off, n uint64) (fre
 		} else if w := t.now - d.waitSince; w > d.Stalled {
 			d.Stalled, d.StallRef = w, d.waitRef
 		}
-		if fresh && !d.sample.on {
+		if fresh && !d.sample.on && !d.holed() {
 			d.sample = sample{end, t.now, true}
 		}
 	}
@@ -91,6 +91,13 @@ func (t *Tracker) limit(d, peer *FlowDir) {
 		d.Limited += max(0, t.now-d.limitedAt)
 	}
 	d.limited, d.limitedAt = flight > 0 && flight+mss > peer.window, t.now
+}
+
+// holed reports whether the peer lacks octets that did not pass here yet: its ACKs
+// wait for them.
+func (d *FlowDir) holed() bool {
+	n := len(d.holes)
+	return n > 0 && d.holes[n-1].hi > d.ackMax
 }
 
 // maxHoles bounds the holes remembered per direction of a flow: more than a window
