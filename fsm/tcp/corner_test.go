@@ -176,3 +176,33 @@ func TestRenegingBehindAClosedWindow(t *testing.T) { // RFC 2018 section 8, T201
 	b.want("", "P. 2002:3001(999)")
 	b.inject(". 1:1(0) ack 3001 win 5000")
 }
+
+func TestEifelWaitsForTheWholeSegment(t *testing.T) { // RFC 3522 section 3.2
+	b := newBench(t, reno)
+	b.open("<mss 1012, TS val 1 ecr 1000>")
+	b.segments(10)
+	b.wait(300 * time.Millisecond)
+	b.want("timeout", ". 1:1001(1000) <TS val 1400 ecr 1>")
+	b.inject(". 1:1(0) ack 501 <TS val 2 ecr 1100>") // half of it was known before
+	require.Zero(t, b.stats().SpuriousRTOs)
+	for b.poll() {
+	}
+	b.inject(". 1:1(0) ack 1001 <TS val 2 ecr 1400>")
+	require.Zero(t, b.stats().SpuriousRTOs)
+	for b.poll() {
+	}
+	b.inject(". 1:1(0) ack 10001 <TS val 2 ecr 1400>")
+}
+
+func TestEifelNeedsAFirstRetransmission(t *testing.T) { // RFC 3522 section 3.3: the echo could be the probe's
+	b := newBench(t, reno)
+	b.open("<mss 1012, sackOK, TS val 1 ecr 1000>")
+	b.segments(1)
+	b.wait(300 * time.Millisecond)
+	b.want("probe", "P. 1:1001(1000) <TS val 1400 ecr 1>")
+	b.wait(300 * time.Millisecond)
+	b.want("timeout", "P. 1:1001(1000) <TS val 1700 ecr 1>")
+	b.inject(". 1:1(0) ack 1001 <TS val 2 ecr 1400>")
+	require.Zero(t, b.stats().SpuriousRTOs)
+	require.EqualValues(t, 1, b.stats().Timeouts)
+}

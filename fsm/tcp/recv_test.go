@@ -390,6 +390,8 @@ func TestTimeWaiter(t *testing.T) { // T9293-09; RFC 6191 section 2
 	require.False(t, w.Reusable(b.parse("S 90:90(0) <TS val 100 ecr 0>")), "an old duplicate")
 	require.True(t, w.Reusable(b.parse("S 90:90(0)")), "by number, where there is no timestamp")
 	require.False(t, w.Reusable(b.parse("S 0:0(0)")))
+	require.False(t, w.Reusable(b.parse("S 2:2(0)")), "a number that was in use")
+	require.True(t, w.Reusable(b.parse("S 3:3(0)")))
 	require.False(t, w.Reusable(b.parse("S. 90:90(0) ack 2")))
 	var out wire.Segment
 	require.True(t, w.HandleSegment(b.now, b.parse("F. 1:1(0) ack 2"), &out))
