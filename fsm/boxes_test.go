@@ -9,12 +9,10 @@ import (
 // boxCase is a path and what becomes of a connection over it: MPTCP at both ends, or
 // plain TCP with the counters that say why.
 type boxCase struct {
-	boxes   []string
-	multi   bool
-	client  string
-	server  string
-	damaged bool // the boxes change payload: streams are compared with TCP's
-	config  func(*Config)
+	boxes  []string
+	multi  bool
+	client string
+	server string
 }
 
 func (c boxCase) name() string { return fmt.Sprint(c.boxes) }

@@ -238,6 +238,18 @@ func (c *Conn) CloseWrite(now time.Time) {
 	c.settle(now)
 }
 
+// Trim gives back the memory that a connection without data holds for later.
+func (c *Conn) Trim() {
+	c.snd.buf.trim()
+	c.rcv.buf.Trim()
+	for _, s := range c.subflows {
+		s.table.Trim()
+		if s.maps.len() == 0 {
+			s.maps = mappings{}
+		}
+	}
+}
+
 // settle is called after everything that may have changed the connection: it looks
 // at subflows that ended, and puts the connection in the queue for polling.
 func (c *Conn) settle(now time.Time) {

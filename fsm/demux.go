@@ -72,7 +72,6 @@ const maxReplies = 256
 type replies struct {
 	q    []wire.Segment
 	head int
-	lost *uint64
 }
 
 // next returns a place to write a reply to, or nil when there are too many.

@@ -36,7 +36,6 @@ type mappings struct {
 
 func (q *mappings) len() int       { return len(q.ring) - q.head }
 func (q *mappings) at(i int) *sent { return &q.ring[q.head+i] }
-func (q *mappings) last() *sent    { return &q.ring[len(q.ring)-1] }
 
 func (q *mappings) push(m sent) {
 	if len(q.ring) == cap(q.ring) && q.head > len(q.ring)/2 {

@@ -74,7 +74,7 @@ func (c *Conn) vanished(now time.Time, s *subflow) bool {
 
 // maxFinTries is how many DATA_FINs go without any answer before the FIN of plain TCP
 // has to do.
-const maxFinTries = 4
+const maxFinTries = 6
 
 // inTransit reports whether the octet at data offset off is still being delivered by
 // TCP on some subflow.

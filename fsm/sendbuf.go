@@ -54,11 +54,11 @@ func (s *sendBuffer) write(p []byte, limit int) int {
 	p = p[:min(len(p), max(limit-s.len(), 0))]
 	n := len(p)
 	for len(p) > 0 {
+		if len(s.blocks) == 0 {
+			s.first = s.end &^ blockMask
+		}
 		i := int((s.end - s.first) / blockSize)
 		if i == len(s.blocks) {
-			if i == 0 {
-				s.first = s.end &^ blockMask
-			}
 			b := s.pool.get()
 			if b.n = int(s.end & blockMask); b.n > 0 {
 				// What lies before was given back: it must not count in the sums.

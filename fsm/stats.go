@@ -61,6 +61,5 @@ type Stats struct {
 	SubflowStale         uint64
 	SubflowRecover       uint64
 	NoSuchConn           uint64 // segments that belong to nothing
-	RepliesDropped       uint64 // answers to them that found no room
 	DataFinTx, DataFinRx uint64
 }

@@ -104,6 +104,7 @@ type world struct {
 // watch is what the invariants of DESIGN section 7 compare with.
 type watch struct {
 	ack, edge, peerAck uint64
+	read               int // octets compared
 	fellBack           bool
 }
 
@@ -199,18 +200,21 @@ func (w *world) check() error {
 	for i, a := range w.app {
 		peer := w.app[1-i]
 		got := a.in.Bytes()
-		if !w.altered && len(got) > len(peer.out) || !w.altered && !bytes.Equal(got, peer.out[:len(got)]) {
-			n := 0
-			for n < len(got) && n < len(peer.out) && got[n] == peer.out[n] {
-				n++
+		v := &w.watch[i]
+		if n := len(got); !w.altered && n > v.read {
+			if n > len(peer.out) || !bytes.Equal(got[v.read:], peer.out[v.read:n]) {
+				same := v.read
+				for same < n && same < len(peer.out) && got[same] == peer.out[same] {
+					same++
+				}
+				return fmt.Errorf("invariant 1: end %d read %d octets of which only %d are those sent", i, n, same)
 			}
-			return fmt.Errorf("invariant 1: end %d read %d octets of which only %d are those sent", i, len(got), n)
+			v.read = n
 		}
 		c := a.conn
 		if c == nil {
 			continue
 		}
-		v := &w.watch[i]
 		if c.rcv.next < v.ack {
 			return fmt.Errorf("invariant 2: DATA_ACK of end %d went back from %d to %d", i, v.ack, c.rcv.next)
 		}
@@ -226,7 +230,7 @@ func (w *world) check() error {
 		if v.fellBack && c.Multipath() {
 			return fmt.Errorf("invariant 9: end %d left its fallback", i)
 		}
-		*v = watch{c.rcv.next, c.rcv.edge, c.snd.una, c.fb.done}
+		*v = watch{c.rcv.next, c.rcv.edge, c.snd.una, v.read, c.fb.done}
 	}
 	return nil
 }

@@ -1,0 +1,44 @@
+package fsm
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mptcp-go/mptcp/checksum"
+)
+
+// The send buffer against a slice: any range inside a block has its octets and its sum,
+// whatever was written, freed and trimmed before (paper section 3.3.6).
+func TestSendBuffer(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		b := sendBuffer{pool: new(blockPool)}
+		var all []byte
+		for range 200 {
+			switch k := r.IntN(10); {
+			case k < 5:
+				p := make([]byte, r.IntN(9000))
+				for i := range p {
+					p[i] = byte(r.Uint32())
+				}
+				all = append(all, p[:b.write(p, 200_000)]...)
+			case k < 7 && b.len() > 0:
+				b.free(b.start + uint64(r.IntN(b.len()+1)))
+			case k == 7 && b.len() > 0:
+				b.free(b.end)
+				b.trim()
+			case b.len() > 0:
+				off := b.start + uint64(r.IntN(b.len()))
+				n := 1 + r.IntN(int(min(b.end-off, blockSize-off&blockMask)))
+				want := all[off : off+uint64(n)]
+				if !bytes.Equal(b.slice(off, n), want) {
+					t.Fatalf("seed %d: octets at %d", seed, off)
+				}
+				if got := b.sum(off, n); got != checksum.Of(want) {
+					t.Fatalf("seed %d: sum of %d octets at %d is %04x, want %04x", seed, n, off, got, checksum.Of(want))
+				}
+			}
+		}
+	}
+}
