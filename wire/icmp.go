@@ -232,7 +232,8 @@ func (m *ICMP) putQuote(b *[ipv6HeaderSize + icmpQuoteSize]byte) (int, error) {
 		size = ipv6HeaderSize
 	}
 	n := max(m.PacketLen-size, tcpHeaderSize)
-	if size+n > 0xffff {
+	// IPv4 counts its header in 16 bits, IPv6 does not.
+	if n > 0xffff || src.Is4() && size+n > 0xffff {
 		return 0, bad("quoted packet", 2, ErrLength)
 	}
 	putIP(b[:size], src, dst, 0, defaultTTL, protoTCP, n)
