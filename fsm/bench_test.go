@@ -194,8 +194,6 @@ func (b *bench) read(want string) {
 	}
 }
 
-const letters = "abcdefghijklmnopqrstuvwxyz"
-
 // opened is a client behind the handshake.
 func opened(t testing.TB, change ...func(*Config)) *bench {
 	b := newBench(t, true, change...)
