@@ -58,7 +58,7 @@ func TestVersionsSideBySide(t *testing.T) {
 		assert.Equal(t, wire.Version(i&1), c.Version)
 		assert.Len(t, c.Subflows, 2)
 		assert.EqualValues(t, 150, c.Dir[0].NewBytes)
-		assert.Equal(t, 2, c.Dir[0].SumOK)
+		assert.EqualValues(t, 2, c.Dir[0].SumOK)
 		join := tr.SubflowRecord(c.Subflows[1])
 		assert.Equal(t, []bool{true, true, true}, []bool{*join.TokenMatch, *join.SynAckHMACOK, *join.AckHMACOK})
 		for _, f := range c.Findings {
@@ -120,8 +120,8 @@ func TestCapableOnDataIsAMapping(t *testing.T) {
 	d := &tr.Conns()[0].Dir[0]
 	assert.EqualValues(t, 150, d.NewBytes)
 	assert.EqualValues(t, 100, d.DupTCPRetrans)
-	assert.Equal(t, 3, d.Mappings)
-	assert.Equal(t, 1, d.RepeatedMappings)
+	assert.EqualValues(t, 3, d.Mappings)
+	assert.EqualValues(t, 1, d.RepeatedMappings)
 	n, ok := d.StreamLen()
 	assert.True(t, ok)
 	assert.EqualValues(t, 150, n, "the stream begins there and has no gap")
