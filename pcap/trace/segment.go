@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"encoding/binary"
+
 	"github.com/mptcp-go/mptcp/wire"
 )
 
@@ -38,21 +40,21 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 	if len(s.Options) > 0 {
 		t.options(sf, dir, s, sg)
 	}
-	if s.Flags&wire.SYN != 0 {
-		d.stamps = sg.stamps
-	} else if !sg.stamps {
-		t.conformTimestamps(sf, s)
-	}
-	if s.Flags&(wire.SYN|wire.ACK) == wire.SYN && sf.Handshake.SYNCapable && !sg.mptcp && sf.SynPlain == 0 {
-		sf.SynPlain, sf.SynAnswered = t.ref, sf.Handshake.SYNACK != 0
-	}
-	if s.Flags&wire.SYN == 0 && dir == 0 && sf.Handshake.ACK == 0 && s.Flags.Has(wire.ACK) {
-		t.thirdACK(sf, s)
-	}
 	off := d.offset(s.Seq)
 	n := uint64(s.PayloadLen)
 	if s.Flags&wire.SYN != 0 {
+		d.stamps = sg.stamps
+		if s.Flags&wire.ACK == 0 && sf.Handshake.SYNCapable && !sg.mptcp && sf.SynPlain == 0 {
+			sf.SynPlain, sf.SynAnswered = t.ref, sf.Handshake.SYNACK != 0
+		}
 		n = 0 // Fast Open data is accounted for once it is accepted
+	} else {
+		if !sg.stamps {
+			t.conformTimestamps(sf, s)
+		}
+		if dir == 0 && sf.Handshake.ACK == 0 && s.Flags&wire.ACK != 0 {
+			t.thirdACK(sf, s)
+		}
 	}
 	fresh := t.tcp(sf, dir, s, off, n)
 
@@ -89,6 +91,10 @@ func (t *Tracker) segment(sf *Subflow, dir int, s *wire.Segment) {
 // options walks the option block once.
 func (t *Tracker) options(sf *Subflow, dir int, s *wire.Segment, sg *signals) {
 	rest := s.Options
+	// Two fillers and timestamps begin the options of nearly every segment.
+	if len(rest) >= 12 && binary.BigEndian.Uint32(rest) == wire.KindNOP<<24|wire.KindNOP<<16|wire.KindTimestamps<<8|10 {
+		sg.stamps, rest = true, rest[12:]
+	}
 	for {
 		opt, next, ok := rest.Next()
 		if !ok {
