@@ -244,9 +244,6 @@ func (r *report) directions(c *trace.Conn) {
 func goodput(c *trace.Conn, side int) float64 {
 	d := &c.Dir[side]
 	if d.NewBytes > 0 {
-		if d.LastNew-d.FirstNew < 1e6 {
-			return 0 // one burst tells nothing
-		}
 		return d.Goodput()
 	}
 	from, to := times(c)

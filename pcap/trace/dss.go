@@ -17,6 +17,9 @@ func (t *Tracker) dss(sf *Subflow, dir int, s *wire.Segment, sg *signals, off ui
 	if c.FirstDSS == 0 {
 		c.FirstDSS = t.ref
 	}
+	if c.Inferred && len(t.keys) > 0 {
+		t.useKeys(c, side, o)
+	}
 	if o.Flags&wire.DSSAck != 0 {
 		d.DataAcks++
 		wide := o.Flags&wire.DSSAck8 != 0

@@ -35,7 +35,6 @@ func (t *Tracker) inferDSS(sf *Subflow, dir int, s *wire.Segment, sg *signals, o
 		c.ID, c.Inferred = -t.inferred, true
 		c.Version = wire.V1
 		t.inferable = append(t.inferable, c)
-		t.useKeys(c, dir, &sg.dss)
 	}
 	t.dss(sf, dir, s, sg, off)
 	if s.PayloadLen > 0 {
@@ -101,16 +100,26 @@ func (c *Conn) close(side int, o *wire.DSS) bool {
 }
 
 // useKeys gives an inferred connection those of the supplied keys whose IDSN lies
-// not far below its data. Side dir of the flow sent the DSS.
+// not far below its data. The DSS was sent by side.
 func (t *Tracker) useKeys(c *Conn, side int, o *wire.DSS) {
 	try := func(side int, n uint64, wide bool) {
+		if c.HasKey[side] {
+			return
+		}
 		for _, g := range t.keys {
+			if c.HasKey[side^1] && c.Key[side^1] == g.key {
+				continue
+			}
 			for v := range g.idsn {
-				far := n - g.idsn[v]
-				if !wide {
-					far = uint64(uint32(n) - uint32(g.idsn[v]))
+				if c.HasKey[side^1] && c.Version != wire.Version(v) {
+					continue // both keys are of one version
 				}
-				if wide && far < 1<<40 || !wide && far < near {
+				// 64 bits match by chance never, 32 bits only close by seldom.
+				far, limit := n-g.idsn[v], uint64(1<<40)
+				if !wide {
+					far, limit = uint64(uint32(n)-uint32(g.idsn[v])), 1<<24
+				}
+				if far < limit {
 					c.Version = wire.Version(v)
 					t.setKey(c, side, g.key, true)
 					return

@@ -119,7 +119,7 @@ type DirRecord struct {
 	StreamSHA256          *string  `json:"stream_sha256"`
 	Crosses32             *bool    `json:"dsn_crosses_2^32"`
 	DataFin               string   `json:"data_fin"` // "none", "sent", "acknowledged"
-	Goodput               float64  `json:"goodput_bps"`
+	Goodput               *float64 `json:"goodput_bps"` // null for a single burst
 	Latency               *Timing  `json:"data_ack_latency_ms"`
 	MaxDepth              uint64   `json:"max_out_of_order_bytes"`
 }
@@ -278,7 +278,10 @@ func (d *ConnDir) record() *DirRecord {
 		ReinjectionPackets: d.ReinjectionPackets, Unmapped: d.Unmapped, UnmappedInfinite: d.UnmappedAfterInfinite,
 		Conflicts: d.Conflicts, MappingConflicts: d.MapConflicts, SumOK: d.SumOK, SumBad: d.SumBad, SumIncomplete: d.SumIncomplete,
 		FinSumOK: d.FinSumOK, FinSumBad: d.FinSumBad, SumBadFrames: []int{}, DataFin: d.FinState(),
-		Goodput: d.Goodput(), Latency: d.Latency.timing(), MaxDepth: d.MaxDepth,
+		Latency: d.Latency.timing(), MaxDepth: d.MaxDepth,
+	}
+	if rate := d.Goodput(); rate > 0 {
+		r.Goodput = &rate
 	}
 	if r.DataFinDSN == nil {
 		r.DataFinDSN = []uint64{}
@@ -318,9 +321,10 @@ func (d *ConnDir) FinState() string {
 	return "acknowledged"
 }
 
-// Goodput is new octets over the time between the first and the last of them, bit/s.
+// Goodput is new octets over the time between the first and the last of them, bit/s;
+// 0 where that is less than a millisecond, as of a single burst, and tells nothing.
 func (d *ConnDir) Goodput() float64 {
-	if d.LastNew <= d.FirstNew {
+	if d.LastNew-d.FirstNew < 1e6 {
 		return 0
 	}
 	return float64(d.NewBytes) * 8 / (float64(d.LastNew-d.FirstNew) / 1e9)

@@ -460,3 +460,20 @@ func TestConformance(t *testing.T) {
 func netipPort(addr string, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr(addr), port)
 }
+
+// A key that is not recognised by the first DSS is by a later one, and 32 bits that
+// happen to lie near another version's IDSN do not decide.
+func TestGivenKeysAreFoundLater(t *testing.T) {
+	s := newScript(t, Config{Keys: []wire.Key{keyA, keyB}})
+	s.send(fmt.Sprintf("b > a . 901:901(0) ack 5111 win 1000 <dss dack8=%d>", s.dsnA(5010)))
+	c := s.tr.Conns()[0]
+	require.Equal(t, [2]bool{false, true}, c.HasKey) // sides are named by the first sender
+	s.send(fmt.Sprintf("a > b P. 5111:5119(8) ack 901 win 1000 <dss dack4=%d dsn8=%d ssn=5011 dll=8>", uint32(s.dsnB(400)), s.dsnA(5010)))
+	require.Equal(t, [2]bool{true, true}, c.HasKey)
+	require.Equal(t, keyB, c.Key[0])
+	require.Equal(t, wire.V1, c.Version)
+
+	far := newScript(t, Config{Keys: []wire.Key{keyA}})
+	far.send(fmt.Sprintf("a > b P. 5111:5119(8) ack 901 win 1000 <dss dsn4=%d ssn=5011 dll=8>", uint32(keyA.IDSN(0)+1<<26)))
+	require.False(t, far.tr.Conns()[0].HasKey[0])
+}
