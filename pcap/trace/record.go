@@ -118,7 +118,7 @@ type DirRecord struct {
 	StreamGap             *bool    `json:"stream_gap"`
 	StreamSHA256          *string  `json:"stream_sha256"`
 	Crosses32             *bool    `json:"dsn_crosses_2^32"`
-	DataFin               string   `json:"data_fin"` // "none", "sent", "acknowledged"
+	DataFin               string   `json:"data_fin"`    // "none", "sent", "acknowledged"
 	Goodput               *float64 `json:"goodput_bps"` // null for a single burst
 	Latency               *Timing  `json:"data_ack_latency_ms"`
 	MaxDepth              uint64   `json:"max_out_of_order_bytes"`
