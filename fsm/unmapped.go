@@ -46,14 +46,23 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 	return len(p), false
 }
 
-// onUnmapped is called when the time for held octets is over.
+// onUnmapped is called when the time for held octets is over, on one subflow at least.
 func (c *Conn) onUnmapped(now time.Time) {
+	next := int64(0)
 	for _, s := range c.subflows {
-		if s.held.since != 0 && !s.doomed && nanos(now) >= s.held.since {
-			c.unmappedOver(now, s)
+		if s.held.since == 0 || s.doomed {
+			continue
+		}
+		if at := s.held.since + int64(s.flow.RTO()); nanos(now) < at {
+			next = sooner(next, at)
+			continue
+		}
+		c.unmappedOver(now, s)
+		if c.mode != multi {
 			return
 		}
 	}
+	c.timers.arm(timerUnmapped, next)
 }
 
 // unmappedOver decides what becomes of held octets. Where no option came behind them,

@@ -111,6 +111,9 @@ func (c *Conn) release() {
 // armPersist arms the timer of window probes when there is data, no room for it, and
 // nothing in flight whose acknowledgment could bring any.
 func (c *Conn) armPersist(now time.Time, s *subflow) {
+	if c.mode == multi && c.snd.una < c.snd.next {
+		return // the data-level retransmission asks as well
+	}
 	if c.timers.armed(timerPersist) || s.flow.InFlight() > 0 || s.flow.State() == tcp.Closed {
 		return
 	}
