@@ -52,7 +52,9 @@ type Conn struct {
 	hs            handshake
 	subflows      []*subflow
 	nextIndex     int
-	turn          int          // the subflow polled first
+	turn          int // the subflow polled first
+	signals       []signal
+	remoteAddrs   []RemoteAddr
 	order         []*subflow   // scratch of prefer
 	localAddrs    []netip.Addr // our addresses with ids from 1
 
@@ -288,6 +290,9 @@ func (c *Conn) handleTimer(now time.Time) {
 	}
 	if c.timers.expired(timerFastclose, t) {
 		c.onFastclose(now)
+	}
+	if c.timers.expired(timerSignal, t) {
+		c.onSignal(now)
 	}
 	if c.timers.expired(timerJoin, t) {
 		c.onJoin(now)

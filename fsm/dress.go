@@ -51,7 +51,10 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 }
 
 // carriage notes what an ACK carried, to be acted on once it was committed.
-type carriage struct{ dataFin, fail, fastclose, signal bool }
+type carriage struct {
+	dataFin, fail, fastclose bool
+	signal                   int // its index and one; 0: none
+}
 
 func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
 	if k == tcp.KindReset {
@@ -69,8 +72,8 @@ func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
 		s.fastOut = false
 		c.ep.stats.MPFastcloseTx++
 	}
-	if w.signal {
-		c.signalSent(s)
+	if w.signal > 0 {
+		c.signalSent(s, w.signal-1)
 	}
 }
 
@@ -134,7 +137,7 @@ func (c *Conn) appendDSS(seg *wire.Segment, d *wire.DSS) {
 	if len(seg.Options)+d.Size() > wire.MaxOptions {
 		d.Flags &^= wire.DSSAck8
 	}
-	seg.Options, _ = d.Append(seg.Options)
+	seg.Options, _ = d.Append(seg.Options) // without, where even that finds no room
 }
 
 // dressAck puts options on a segment without data: the DATA_ACK, and signals.
@@ -162,7 +165,7 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 		}
 	}
 	d := c.ackDSS(s)
-	if d.Flags == 0 && !s.dataFin {
+	if d.Flags == 0 && !s.dataFin && len(c.signals) == 0 {
 		return
 	}
 	if s.dataFin {

@@ -5,16 +5,17 @@ type Event uint16
 
 // The events.
 const (
-	Opened      Event = 1 << iota // the handshake is done
-	Readable                      // Read finds octets, or the end of the stream
-	Writable                      // Write takes octets again
-	FellBack                      // the connection is plain TCP from now on
-	SubflowUp                     // a subflow was added
-	SubflowDown                   // a subflow ended
-	Ended                         // the connection is closed; Conn.Err says why
+	Opened       Event = 1 << iota // the handshake is done
+	Readable                       // Read finds octets, or the end of the stream
+	Writable                       // Write takes octets again
+	FellBack                       // the connection is plain TCP from now on
+	SubflowUp                      // a subflow was added
+	SubflowDown                    // a subflow ended
+	AddrsChanged                   // the peer announced or withdrew an address
+	Ended                          // the connection is closed; Conn.Err says why
 )
 
-var eventNames = [...]string{"opened", "readable", "writable", "fell back", "subflow up", "subflow down", "ended"}
+var eventNames = [...]string{"opened", "readable", "writable", "fell back", "subflow up", "subflow down", "addresses changed", "ended"}
 
 func (ev Event) String() string {
 	s := ""

@@ -94,10 +94,10 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	}
 	c.rcv.pending = nil
 	c.rcv.hasFin = c.rcv.hasFin && c.rcv.finDone
-	for _, t := range []timer{timerResend, timerPersist, timerUnmapped} {
+	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal} {
 		c.timers.stop(t)
 	}
-	c.snd.again = nil
+	c.snd.again, c.signals = nil, nil
 	c.happened(FellBack)
 	if s == nil {
 		return

@@ -12,6 +12,7 @@ const (
 	timerLonely                 // no subflow is left
 	timerLinger                 // finished, and subflows are still open
 	timerFastclose              // MP_FASTCLOSE was not answered
+	timerSignal                 // signals wait, or are not echoed
 	timerJoin                   // third ACKs of joins are not answered
 	numTimers
 )

@@ -1,0 +1,114 @@
+package fsm
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+func TestAddAddr(t *testing.T) { // R3.4.1-02 to R3.4.1-13
+	b := accepted(t)
+	a := netip.MustParseAddr("10.9.9.9")
+	mac := wire.AddAddrHMAC(b.peerKey, b.conn.own.key, 3, a, 0)
+	b.inject(fmt.Sprintf(". 4:4(0) ack 1 <add_addr v1 id=3 addr=10.9.9.9 hmac=%016x>", mac^1))
+	b.wantIdle("a wrong HMAC is neither believed nor echoed")
+	if len(b.conn.RemoteAddrs(nil)) != 0 || b.ep.stats.AddAddrDrop != 1 {
+		t.Error("a forged address was stored")
+	}
+	b.inject(fmt.Sprintf(". 4:4(0) ack 1 <add_addr v1 id=3 addr=10.9.9.9 hmac=%016x>", mac))
+	b.want("the echo has no HMAC", ". 1:1(0) ack 4 <add_addr v1 id=3 addr=10.9.9.9 echo>")
+	b.wantIdle("once")
+	if r := b.conn.RemoteAddrs(nil); len(r) != 1 || r[0].Addr != netip.AddrPortFrom(a, b.remote.Port()) {
+		t.Error(r)
+	}
+	b.inject(". 4:4(0) ack 1 <remove_addr id=3>")
+	if len(b.conn.RemoteAddrs(nil)) != 0 {
+		t.Error("it was not withdrawn")
+	}
+	b.inject(". 4:4(0) ack 1 <remove_addr id=77>") // R3.4.2-10, R3.8-03
+	b.wantIdle("an unknown id means nothing")
+}
+
+func TestAnnounce(t *testing.T) { // R3.4.1-13, NOTES section 4: three retransmissions
+	b := accepted(t)
+	if err := b.conn.Announce(b.now, netip.MustParseAddrPort("10.8.8.8:0")); err != nil {
+		t.Fatal(err)
+	}
+	b.want("announced", ". 1:1(0) ack 4 <add_addr v1 id=1 addr=10.8.8.8>")
+	for range 3 {
+		b.wait(time.Minute)
+		b.want("not echoed", ". 1:1(0) ack 4 <add_addr v1 id=1 addr=10.8.8.8>")
+	}
+	b.wait(time.Hour)
+	b.wantIdle("given up")
+
+	b = accepted(t)
+	b.conn.Announce(b.now, netip.MustParseAddrPort("10.8.8.8:0"))
+	b.want("announced", ". 1:1(0) ack 4 <add_addr v1 id=1 addr=10.8.8.8>")
+	b.inject(". 4:4(0) ack 1 <add_addr v1 id=1 addr=10.8.8.8 echo>")
+	b.wait(time.Hour)
+	b.wantIdle("echoed")
+}
+
+func TestTwoSignalsInARow(t *testing.T) { // R3-02, R4-03
+	b := accepted(t)
+	for i := range 5 {
+		b.conn.Announce(b.now, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 8, 8, byte(i)}), 0))
+	}
+	b.want("one", ". 1:1(0) ack 4 <add_addr v1 id=1>")
+	b.want("two", ". 1:1(0) ack 4 <add_addr v1 id=2>")
+	b.wantIdle("no third until the peer is heard of")
+	b.inject(". 4:4(0) ack 1 <add_addr v1 id=1 addr=10.8.8.0 echo>")
+	b.want("three", ". 1:1(0) ack 4 <add_addr v1 id=3>")
+}
+
+func TestPriority(t *testing.T) { // R3.3.8-01 to R3.3.8-04
+	w := newWorld(t, 41, testConfig(1), testConfig(2), "link delay=10ms rate=5Mbit buffer=100ms")
+	w.addPath("link delay=1ms rate=5Mbit buffer=100ms")
+	w.twoPaths(800_000, 0)
+	asked := false
+	var at uint64
+	w.app[1].more = func(now time.Time) {
+		c := w.app[1].conn
+		if !asked && c.Info().SubflowsUp == 2 {
+			asked = true
+			c.SetBackup(now, serverAddr2, true)
+		}
+	}
+	w.app[0].watch = func() {
+		for _, s := range w.app[0].conn.Subflows(nil) {
+			if s.Remote == serverPort2 && w.ep[0].stats.MPPrioRx > 0 {
+				if at == 0 {
+					at = s.Flow.Available() + 1
+				}
+				if s.Flow.Available() > at+1500 {
+					t.Fatalf("%d octets on a backup subflow", s.Flow.Available()-at)
+				}
+			}
+		}
+	}
+	w.finishTransfer(time.Minute)
+	if at == 0 {
+		t.Error("MP_PRIO did not arrive")
+	}
+	w.clean()
+}
+
+func TestRemoveAddr(t *testing.T) { // R3.4.2-01, R3.4.2-11, P-3.4-04
+	w := newWorld(t, 42, testConfig(1), testConfig(2), "link delay=10ms rate=5Mbit buffer=100ms")
+	w.addPath("link delay=10ms rate=5Mbit buffer=100ms")
+	w.twoPaths(800_000, 100_000)
+	w.w.At(500*time.Millisecond, func() {
+		if err := w.app[0].conn.RemoveAddr(w.w.Now(), clientAddr2); err != nil {
+			t.Error(err)
+		}
+	})
+	w.finishTransfer(time.Minute)
+	if w.ep[1].stats.RmAddr != 1 || w.ep[0].stats.RmAddrTx != 1 {
+		t.Error("REMOVE_ADDR:", w.ep[0].stats.RmAddrTx, "sent,", w.ep[1].stats.RmAddr, "received")
+	}
+	w.idle()
+}
