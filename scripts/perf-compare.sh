@@ -21,7 +21,8 @@ for tool in tcptrace tcpdump tshark capinfos taskset /usr/bin/time; do
 	command -v "$tool" >/dev/null || { echo "perf-compare: $tool is missing" >&2; exit 2; }
 done
 [ -f "$dir/2m.pcap" ] || { echo "perf-compare: no $dir/2m.pcap: run scripts/perf-capture.sh" >&2; exit 2; }
-mpdecode=${MPDECODE:-$work/mpdecode}
+mkdir "$work/bin"
+mpdecode=${MPDECODE:-$work/bin/mpdecode}
 [ -n "${MPDECODE:-}" ] || (cd "$root" && go build -o "$mpdecode" ./cmd/mpdecode)
 
 packets() { capinfos -c -M -T -r -m "$1" | cut -d, -f2; }
