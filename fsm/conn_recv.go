@@ -76,7 +76,7 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 	if s.flow.State() == tcp.Closed && state != tcp.Closed {
 		return
 	}
-	c.afterAck(now, s, seg, acked, o.any, o.hasDSS && o.dss.Flags.Has(wire.DSSAck))
+	c.afterAck(now, s, seg, acked, o.data(), o.hasDSS && o.dss.Flags.Has(wire.DSSAck))
 	if seg.Flags.Has(wire.FIN) && s.flow.PeerClosed() {
 		c.subflowClosed(now, s, o)
 	}
@@ -101,7 +101,7 @@ func (c *Conn) takeOptions(now time.Time, s *subflow, seg *wire.Segment, o *opti
 		c.lateFail(now, s, o)
 		return true
 	}
-	if o.any {
+	if o.data() {
 		s.heardOption(nanos(now), seg)
 	}
 	if o.hasRst && seg.Flags.Has(wire.RST) { // without the RST flag it means nothing
@@ -411,7 +411,7 @@ func (c *Conn) advance(now time.Time) {
 
 // subflowClosed is called when the peer's FIN is here and everything before it.
 func (c *Conn) subflowClosed(now time.Time, s *subflow, o *options) {
-	if c.mode == multi && !o.any && c.sole(s) && c.contiguous(s) {
+	if c.mode == multi && !o.data() && c.sole(s) && c.contiguous(s) {
 		// Each ACK of a Multipath TCP peer has an option: this one has lost its own,
 		// or the peer fell back in silence, and the FIN is what it seems.
 		c.fb.announce = true

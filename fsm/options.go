@@ -6,7 +6,6 @@ import "github.com/mptcp-go/mptcp/wire"
 // that is well formed counts; malformed ones are as good as absent (R3.1-05), and
 // unknown subtypes are passed over (R2-02).
 type options struct {
-	any    bool // there is an option of kind 30, whatever its subtype
 	signal bool // there is one that is no DSS
 
 	hasDSS, hasCapable, hasJoin, hasAdd, hasRemove, hasPrio, hasFail, hasFastclose, hasRst bool
@@ -22,6 +21,10 @@ type options struct {
 	rst       wire.MPTCPRst
 }
 
+// data reports whether there is an option that is about the data stream. That such
+// options pass is what Multipath TCP depends on; a box may leave others alone.
+func (o *options) data() bool { return o.hasDSS || o.hasCapable && o.capable.HasData }
+
 func (o *options) parse(b wire.Options, v wire.Version) {
 	*o = options{}
 	for {
@@ -33,7 +36,6 @@ func (o *options) parse(b wire.Options, v wire.Version) {
 		if opt.Kind() != wire.KindMPTCP || len(opt) < 3 {
 			continue
 		}
-		o.any = true
 		if opt.Subtype() != wire.SubDSS {
 			o.signal = true
 		}

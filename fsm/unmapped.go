@@ -11,7 +11,7 @@ import (
 // their mapping is on another segment (R3.3.1-10). It returns how many were kept, and
 // whether the connection fell back so that they are to be taken again.
 func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *options) (kept int, again bool) {
-	if !s.anyMap && !o.any && s.index == 0 && c.sole(s) {
+	if !s.anyMap && !o.data() && s.index == 0 && c.sole(s) {
 		// The sender has to map every segment until it hears a DATA_ACK (R3.7-02): a
 		// first one without any option has lost it, or was never dressed.
 		c.fb.announce = true // our own segments may have kept their options
@@ -39,7 +39,7 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 	}
 	h.pieces = append(h.pieces, heldPiece{off, append([]byte(nil), p...)})
 	h.octets += len(p)
-	if !o.any {
+	if !o.data() {
 		h.bare += len(p)
 		h.bareTo = max(h.bareTo, off+uint64(len(p)))
 	}
