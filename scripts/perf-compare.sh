@@ -69,7 +69,7 @@ failed=0
 row() { # row NAME TITLE GOAL
 	local ns ratio verdict
 	ns=$(median "$1" 1)
-	ratio=$(awk -v a="$ns" -v b="$(median mpdecode 1)" 'BEGIN { printf "%.1f", a / b }')
+	ratio=$(awk -v a="$ns" -v b="$(median mpdecode 1)" 'BEGIN { printf "%.2f", a / b }')
 	verdict="$3x"
 	if awk -v r="$ratio" -v g="$3" 'BEGIN { exit !(r < g) }'; then
 		verdict="$3x: missed" failed=1
