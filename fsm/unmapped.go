@@ -126,6 +126,7 @@ func (c *Conn) placeHeld(now time.Time, s *subflow) {
 			off, b = off+uint64(n), b[n:]
 		}
 	}
+	s.held.bare, s.held.bareTo = min(h.bare, s.held.octets), h.bareTo
 	if s.held.octets == 0 {
 		c.timers.stop(timerUnmapped)
 	}
