@@ -65,7 +65,8 @@ func (c *Conn) vanished(now time.Time, s *subflow) bool {
 	}
 	snd.quiet++
 	delivered := snd.una < snd.next && !c.inTransit(snd.una)
-	if delivered && s.bare != 0 && nanos(now)-s.bare >= int64(s.flow.RTO()) ||
+	if delivered && snd.quiet > maxFinTries ||
+		delivered && s.bare != 0 && nanos(now)-s.bare >= int64(s.flow.RTO()) ||
 		snd.una == snd.next && snd.finSent && snd.quiet > maxFinTries {
 		return c.fallBackSender(now, s)
 	}

@@ -39,7 +39,7 @@ type subflow struct {
 	optAt   int64  // when an MPTCP option arrived last
 	ackWide bool   // the last DSN had 8 octets (R3.3.2-02)
 	gap     bool   // a DATA_ACK told of octets without a mapping: the peer may repeat data
-	givenUp int    // octets without a mapping given up since a mapping came last
+	givenUp int    // octets without a mapping given up since a mapping came last; each time counts for some
 	dropped bool   // octets without a mapping were acknowledged and given up...
 	owed    uint64 // ...which are all here again when the stream has come this far
 

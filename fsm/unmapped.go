@@ -80,7 +80,7 @@ func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 		return
 	}
 	c.ep.stats.NoDSSInWindow += uint64(h.octets)
-	s.givenUp += h.octets
+	s.givenUp += max(h.octets, c.ep.cfg.MaxUnmapped/16)
 	// They belong at or before this place in the stream.
 	until := c.rcv.top
 	for _, p := range h.pieces {
