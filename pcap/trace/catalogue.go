@@ -180,7 +180,7 @@ var (
 	subflowReset = &kind{
 		"MPD-SUBFLOW-RESET", Info, "RFC 8684 section 3.6", "MPRstTx",
 		"the subflow was reset%s",
-		"a reset ends its subflow only; see the reason",
+		"a reset ends its subflow only: the others carry on",
 	}
 	conflict = &kind{
 		"MPD-CONFLICT", Error, "RFC 8684 section 3.3.1", "",
