@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -76,4 +78,39 @@ func TestCutListIsAPrefix(t *testing.T) {
 		_, part, _ := invoke(bytes.NewReader(data[:n]), "list", "-")
 		require.True(t, strings.HasPrefix(whole, part), "cut at %d", n)
 	}
+}
+
+// Every capture there is, cut at every 97th octet: the damage is told from a cut between
+// two records, and nothing panics. With -short only some of the cuts are tried.
+func TestCutEveryCapture(t *testing.T) {
+	dir := sharedCaptures(t)
+	n := 0
+	err := filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, ".pcap") && !strings.HasSuffix(name, ".pcapng") {
+			return err
+		}
+		n++
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		whole := recordEnds(t, data)
+		stride := 97
+		if testing.Short() {
+			stride = max(97, len(data)/20/97*97)
+		}
+		for at := 0; at < len(data); at += stride {
+			code, _, stderr := invoke(bytes.NewReader(data[:at]), "-")
+			_, clean := whole[int64(at)]
+			if strings.HasSuffix(name, "ng") {
+				clean = !strings.Contains(stderr, " at offset ")
+			}
+			if clean {
+				require.NotEqual(t, exitUnreadable, code, "%s cut at %d: %s", name, at, stderr)
+			} else {
+				require.Equal(t, exitUnreadable, code, "%s cut at %d: %s", name, at, stderr)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, n, 61)
 }
