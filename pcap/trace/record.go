@@ -9,10 +9,6 @@ import (
 	"github.com/mptcp-go/mptcp/wire"
 )
 
-// U64 is a number that is also given as a string where a reader of JSON that keeps
-// floats would lose digits: see ConnRecord.
-type U64 = uint64
-
 // ConnRecord is a connection as `stats --json` prints it. Names, nesting and
 // meaning follow the facts.json files that captures are tested against; what is
 // known beyond has further keys.
