@@ -94,7 +94,7 @@ func TestSegmentRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, b[before:], again)
 
-		// Offloaded: recognised, and completed by VerifySum's reader.
+		// Offloaded: recognised, and completed by whoever reads it.
 		got.Sum = SumPartial
 		partial, err := Append(nil, &got)
 		require.NoError(t, err)

@@ -26,13 +26,19 @@ type dups struct {
 	since    int64
 }
 
-// copies counts a packet's copies at the place that showed it most, and at the
-// place at hand: the second copy at one place is a retransmission, the first at
-// another place is not.
+// copies counts a packet's copies by place. The i-th copy at any place is the i-th
+// copy that there is: a retransmission where no place has shown as many yet, a
+// duplicate otherwise.
 type copies struct {
-	place, most, here uint32
-	n                 uint16
+	taken uint16 // copies that counted
+	at    [maxPlaces]struct {
+		place uint32
+		n     uint16
+	}
 }
+
+// maxPlaces is how many places may show one packet; at further ones it is a duplicate.
+const maxPlaces = 6
 
 func newDups() *dups {
 	return &dups{seed: maphash.MakeSeed(), now: map[uint64]copies{}}
@@ -77,22 +83,19 @@ func (d *dups) seen(at uint32, ip []byte, now int64) bool {
 	key := d.hash(ip)
 	c, ok := d.now[key]
 	if !ok {
-		if c, ok = d.old[key]; !ok {
-			d.now[key] = copies{place: at, most: 1, here: 1, n: 1}
-			return false
+		c = d.old[key]
+	}
+	dup := true
+	for i := range c.at {
+		p := &c.at[i]
+		if p.n > 0 && p.place != at {
+			continue
 		}
-	}
-	if c.place == at {
-		c.here++
-		c.most = max(c.most, c.here)
-		d.now[key] = c
-		return false
-	}
-	// The other place: its copies count up to as many as were seen before.
-	c.n++
-	dup := uint32(c.n-1) <= c.most
-	if !dup {
-		c.most++
+		p.place = at
+		if p.n++; p.n > c.taken {
+			c.taken, dup = p.n, false
+		}
+		break
 	}
 	d.now[key] = c
 	return dup

@@ -477,3 +477,45 @@ func TestGivenKeysAreFoundLater(t *testing.T) {
 	far.send(fmt.Sprintf("a > b P. 5111:5119(8) ack 901 win 1000 <dss dsn4=%d ssn=5011 dll=8>", uint32(keyA.IDSN(0)+1<<26)))
 	require.False(t, far.tr.Conns()[0].HasKey[0])
 }
+
+// Copies at three places, one of which shows a retransmission first.
+func TestDuplicatesOfThreeFiles(t *testing.T) {
+	s := newScript(t, Config{Files: 3})
+	s.open("H")
+	for file := 1; file < 3; file++ {
+		again := newScript(t, Config{})
+		again.tr, again.file = s.tr, file
+		again.open("H")
+	}
+	require.Equal(t, 10, s.tr.Totals.Duplicates)
+	line := fmt.Sprintf("a > b P. 111:119(8) ack 501 win 1000 <dss dsn8=%d ssn=11 dll=8>", s.dsnA(10))
+	for _, file := range []int{0, 1, 1, 0, 2, 2} { // the second copy is seen by 1 first
+		s.file = file
+		s.send(line)
+	}
+	s.tr.Finish()
+	require.Equal(t, 14, s.tr.Totals.Duplicates)
+	d := &s.tr.Conns()[0].Dir[0]
+	require.EqualValues(t, 18, d.NewBytes)
+	require.EqualValues(t, 8, d.DupTCPRetrans)
+}
+
+// The store compares with the latest octets, as many as its limit, wherever the ring
+// begins.
+func TestStoreKeepsTheLatest(t *testing.T) {
+	var s store
+	const limit = 8 << 10
+	octets := make([]byte, 40000)
+	for i := range octets {
+		octets[i] = byte(i * 7 >> 3)
+	}
+	for at := 0; at < len(octets); at += 1000 {
+		s.put(uint64(at), octets[at:at+1000], limit, 1<<20)
+		for from := max(0, at+1000-limit); from+500 <= at+1000; from += 500 {
+			p := append([]byte(nil), octets[from:from+500]...)
+			require.False(t, s.differ(uint64(from), p), "%d at %d", from, at)
+			p[499] ^= 1
+			require.True(t, s.differ(uint64(from), p), "%d at %d", from, at)
+		}
+	}
+}
