@@ -1,6 +1,7 @@
 package fuzz
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 	"testing"
@@ -104,8 +105,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestScale: many joins with unknown tokens and many short connections take time in
-// proportion to their number, and a bounded amount of memory each.
+// TestScale: many joins with unknown tokens and many short connections take a bounded
+// amount of memory each; BenchmarkScale shows their time.
 func TestScale(t *testing.T) {
 	for _, c := range scales {
 		t.Run(c.name, func(t *testing.T) {
@@ -117,24 +118,22 @@ func TestScale(t *testing.T) {
 			t.Logf("%d: %d octets each", c.n, each)
 			assert.LessOrEqual(t, each, int64(c.perItem), "octets of memory for each")
 			runtime.KeepAlive(tr)
-
-			if raceEnabled || testing.Short() {
-				return
-			}
-			// The best of several runs each, since other programs disturb; what grows
-			// with the square would take 16 times as long.
-			small, large := time.Hour, time.Hour
-			for range 6 {
-				_, took := analyse(c.play, c.n/4)
-				small = min(small, took)
-				_, took = analyse(c.play, c.n)
-				large = min(large, took)
-				if large < 8*small {
-					break
-				}
-			}
-			t.Logf("%d in %v, %d in %v", c.n/4, small, c.n, large)
-			assert.Less(t, large, 8*small, "time for four times as many")
 		})
+	}
+}
+
+// BenchmarkScale: the time of an item stays the same with four times as many of them.
+func BenchmarkScale(b *testing.B) {
+	for _, c := range scales {
+		for _, n := range []int{c.n / 4, c.n} {
+			b.Run(fmt.Sprintf("%s/%d", c.name, n), func(b *testing.B) {
+				var took time.Duration
+				for b.Loop() {
+					_, t := analyse(c.play, n)
+					took += t
+				}
+				b.ReportMetric(float64(took.Nanoseconds())/float64(b.N)/float64(n), "cpu-ns/item")
+			})
+		}
 	}
 }
