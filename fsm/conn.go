@@ -126,6 +126,8 @@ func (c *Conn) State() State {
 		return FastcloseWait
 	case !c.opened:
 		return Opening
+	case s.closed && s.finAcked && c.rcv.finDone && c.rcv.finFirst:
+		return Closed // the subflows see to their own TIME-WAIT
 	case s.closed && s.finAcked && c.rcv.finDone:
 		return TimeWait
 	case s.closed && c.rcv.finDone && c.rcv.finFirst:

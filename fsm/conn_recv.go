@@ -111,6 +111,9 @@ func (c *Conn) takeOptions(now time.Time, s *subflow, seg *wire.Segment, o *opti
 	if o.hasFastclose && !c.takeFastclose(now, s, seg, o) {
 		return false
 	}
+	if c.fast.waiting {
+		return true // nothing else matters any more
+	}
 	if o.hasFail && !c.takeFail(now, s, seg, o) {
 		return false
 	}

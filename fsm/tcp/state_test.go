@@ -74,7 +74,7 @@ func TestEveryStateAndInput(t *testing.T) {
 		{"SYN elsewhere", func(b *bench) { b.inject("S 900:900(0)") }, map[State]State{SynSent: SynReceived}},
 		{"ACK of all", func(b *bench) { b.c.HandleSegment(b.now, b.ackAll(".")) }, map[State]State{
 			SynReceived: Established, FinWait1: FinWait2, Closing: TimeWait, LastAck: Closed}},
-		{"FIN, ACK of all", func(b *bench) { b.c.HandleSegment(b.now, b.ackAll("F.")) }, map[State]State{
+		{"FIN with ACK of all", func(b *bench) { b.c.HandleSegment(b.now, b.ackAll("F.")) }, map[State]State{
 			SynReceived: CloseWait, Established: CloseWait, FinWait1: TimeWait, FinWait2: TimeWait, Closing: TimeWait, LastAck: Closed}},
 		{"FIN", func(b *bench) { b.c.HandleSegment(b.now, b.at(b.parse("F. 0:0(0) ack 1"), 0)) }, map[State]State{
 			SynReceived: CloseWait, Established: CloseWait, FinWait1: Closing, FinWait2: TimeWait}},
@@ -101,8 +101,11 @@ func TestEveryStateAndInput(t *testing.T) {
 		{"too big", func(b *bench) { b.c.flow.HandleMTU(b.now, 600, benchISS) }, nil},
 		{"unreachable", func(b *bench) { b.c.flow.HandleUnreachable(b.now, benchISS) }, map[State]State{SynSent: Closed}},
 	}
+	names := make([]string, len(inputs))
+	seen := make([][]State, numStates)
 	for s := Closed; s < numStates; s++ {
-		for _, in := range inputs {
+		for i, in := range inputs {
+			names[i] = in.name
 			b := newBench(t, sackOnly)
 			b.reach(s)
 			if in.name == "an hour" { // retransmissions leave in between
@@ -126,8 +129,10 @@ func TestEveryStateAndInput(t *testing.T) {
 			if b.c.Err() != nil {
 				require.Equal(t, Closed, b.c.State(), "%v: %s: an error means CLOSED", s, in.name)
 			}
+			seen[s] = append(seen[s], b.c.State())
 		}
 	}
+	checkDiagram(t, names, seen)
 }
 
 // at moves a segment to RCV.NXT plus off.
