@@ -39,6 +39,7 @@ var layers = []layer{
 	{pkg: "pcap/packetsource", may: "pcap", modules: "github.com/google/gopacket"},
 	{pkg: "pcap/fields", may: "wire pcap"},
 	{pkg: "pcap/trace", may: "wire dataseq reasm pcap"},
+	{pkg: "peer/lab", modules: "golang.org/x/sys"},
 	{pkg: "peer", may: "fsm wire", modules: "golang.org/x/sys"},
 }
 
