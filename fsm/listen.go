@@ -68,6 +68,9 @@ func (e *Endpoint) handleSYN(now time.Time, seg *wire.Segment, iss uint32) bool 
 	if l == nil {
 		return false
 	}
+	if o.hasCapable && o.capable.Version == wire.V0 && o.capable.Flags&wire.CapableExtension != 0 && e.cfg.Versions.has(wire.V0) && !e.cfg.Plain {
+		return true // version 0 wants silence where it does not understand B (V0-07)
+	}
 	embryo, ok := tcp.ParseSYN(seg)
 	if !ok {
 		return false

@@ -91,7 +91,7 @@ func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	*h = held{}
 	s.dropped, s.owed = true, max(s.owed, until)
 	s.flow.RequestAck() // the DATA_ACK shows what is missing
-	if gone && s.givenUp > c.ep.cfg.MaxUnmapped {
+	if gone && s.givenUp > c.ep.cfg.MaxUnmapped || s.givenUp > max(c.ep.cfg.ReceiveBuffer, c.ep.cfg.MaxUnmapped) {
 		c.ep.stats.FallbackFailed++
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
 	}
