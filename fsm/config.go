@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -85,6 +86,10 @@ type Config struct {
 	// handshake: default 4096. SYNs beyond it are dropped.
 	MaxHalfOpen int
 
+	// Scheduler makes the scheduler of a connection: which subflow takes new data,
+	// and which repeats. Default: sched.NewLowestRTT.
+	Scheduler func() sched.Scheduler
+
 	// MaxSubflows bounds the subflows of one connection: default 8, at most 32.
 	// MaxHalfJoins bounds those of them whose join is not proven yet: default 4.
 	MaxSubflows, MaxHalfJoins int
@@ -150,6 +155,9 @@ func (c *Config) validate() error {
 	}
 	if c.CloseWait == 0 {
 		c.CloseWait = time.Minute
+	}
+	if c.Scheduler == nil {
+		c.Scheduler = sched.NewLowestRTT
 	}
 	c.MaxUnmapped = min(c.MaxUnmapped, c.ReceiveBuffer)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -55,8 +56,8 @@ type Conn struct {
 	turn          int // the subflow polled first
 	signals       []signal
 	remoteAddrs   []RemoteAddr
-	order         []*subflow   // scratch of prefer
 	localAddrs    []netip.Addr // our addresses with ids from 1
+	sched         sched.Scheduler
 
 	snd sendState
 	rcv receiveState
@@ -76,7 +77,7 @@ type Conn struct {
 }
 
 func (e *Endpoint) newConn() *Conn {
-	c := &Conn{ep: e, place: -1, version: e.cfg.Versions.highest()}
+	c := &Conn{ep: e, place: -1, version: e.cfg.Versions.highest(), sched: e.cfg.Scheduler()}
 	c.snd.buf.pool = &e.blocks
 	c.rcv.init(&e.cfg)
 	if e.cfg.Plain {

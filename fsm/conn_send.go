@@ -1,9 +1,11 @@
 package fsm
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -71,38 +73,93 @@ func (c *Conn) assign(now time.Time) bool {
 	return c.assignFin(now)
 }
 
-// assignNew binds data never sent before.
+// assignNew binds data never sent before, to whom the scheduler says.
 func (c *Conn) assignNew(now time.Time) bool {
 	snd := &c.snd
-	waiting := false
-	for _, s := range c.byPreference() {
-		if !c.usable(s) {
-			continue
+	paths, closed := c.candidates(snd.next, snd.buf.end, false)
+	set := c.sched.Next(paths)
+	if set == sched.None {
+		if closed != nil {
+			c.armPersist(now, closed)
 		}
-		if n := c.chunk(s, snd.next, snd.buf.end, &waiting); n > 0 {
-			c.bind(now, s, snd.next, n, 0)
-			return true
-		}
-		if waiting {
-			c.armPersist(now, s)
-		}
+		return false
 	}
-	return false
+	n := c.agreed(paths, set)
+	first := c.subflows[bits.TrailingZeros32(uint32(set))]
+	if n = c.windowed(first, n); n == 0 {
+		c.armPersist(now, first)
+		return false
+	}
+	c.bindSet(now, set, snd.next, n, 0)
+	return true
 }
 
-// usable reports whether data may be bound to s: all that was bound before has left.
-func (c *Conn) usable(s *subflow) bool {
-	return s.up && !s.doomed && !s.fin && !s.stale && s.flow.Sent() == s.flow.Available() && canSend(s.flow)
+// candidates describes the subflows to the scheduler, by what each could take of the octets
+// [from, to). again is for data that is repeated: who still delivers it has no room for
+// it. closed is a subflow of which a closed window, and nothing else, is the reason that
+// it has none. The slice lives until the next call.
+func (c *Conn) candidates(from, to uint64, again bool) (paths []sched.Path, closed *subflow) {
+	paths = c.ep.offered[:0]
+	for _, s := range c.subflows {
+		p := sched.Path{ID: s.index, Backup: s.spare(), Usable: c.sendable(s)}
+		if p.Usable {
+			p.SRTT, _ = s.flow.RTT()
+			p.Cwnd, _ = s.flow.Cwnd()
+			p.InFlight = s.flow.InFlight()
+			if c.bound(s) && !(again && c.carries(s, from)) {
+				n, shut := c.flowRoom(s, from, to)
+				if p.Room = n; shut {
+					closed = s
+				}
+			}
+		}
+		paths = append(paths, p)
+	}
+	c.ep.offered = paths
+	return paths, closed
 }
+
+// agreed is how many octets all of set can take.
+func (c *Conn) agreed(paths []sched.Path, set sched.Set) int {
+	n := blockSize
+	for i := range paths {
+		if set.Has(i) {
+			n = min(n, paths[i].Room)
+		}
+	}
+	return n
+}
+
+// bindSet binds the same octets to all of set.
+func (c *Conn) bindSet(now time.Time, set sched.Set, from uint64, n int, flags sentFlags) {
+	for i, s := range c.subflows {
+		if set.Has(i) {
+			c.turn = i
+			c.bind(now, s, from, n, flags)
+			flags |= sentAgain
+		}
+	}
+}
+
+// sendable reports whether s is fit to carry data.
+func (c *Conn) sendable(s *subflow) bool {
+	return s.up && !s.doomed && !s.fin && !s.stale && canSend(s.flow)
+}
+
+// bound reports whether all that was bound to s has left.
+func (c *Conn) bound(s *subflow) bool { return s.flow.Sent() == s.flow.Available() }
 
 func canSend(f *tcp.Flow) bool {
 	st := f.State()
 	return st == tcp.Established || st == tcp.CloseWait
 }
 
-// chunk returns how many octets of [from, to) go into one mapping on s now; 0: none.
-// waiting is set when a closed window, and nothing else, is the reason.
-func (c *Conn) chunk(s *subflow, from, to uint64, waiting *bool) int {
+// spare reports whether s is a backup.
+func (s *subflow) spare() bool { return s.join.backup || s.join.ownBackup }
+
+// flowRoom returns how many octets of [from, to) the flow of s would take in one mapping
+// now; 0: none. closed says that only the peer's window keeps a quiet flow from it.
+func (c *Conn) flowRoom(s *subflow, from, to uint64) (n int, closed bool) {
 	want := int(min(to-from, blockSize-from&blockMask, dataseq.MaxLen-1))
 	seg := c.segmentRoom(s)
 	burst := seg
@@ -110,41 +167,35 @@ func (c *Conn) chunk(s *subflow, from, to uint64, waiting *bool) int {
 		burst = p.Max / seg * seg
 	}
 	want = min(want, burst)
-	quiet := s.flow.InFlight() == 0
-	if c.mode == multi && from == c.snd.next {
-		room := int64(c.snd.edge - from)
-		if c.snd.edge < from {
-			room = 0
-		}
-		if room < int64(want) {
-			// Sender's silly window avoidance (RFC 9293 section 3.8.6.2.1), at the
-			// level that owns the window.
-			switch {
-			case room >= int64(seg):
-				want = int(room) / seg * seg
-			case quiet && room > 0 && c.snd.una == from:
-				want = int(room)
-			default:
-				*waiting = true
-				return 0
-			}
-		}
-	}
 	w := s.flow.Window()
-	if w >= want {
-		return want
-	}
-	if w >= seg {
-		return w / seg * seg
-	}
-	if quiet {
-		if w == 0 {
-			*waiting = true
-		}
-		return w
+	switch {
+	case w >= want:
+		return want, false
+	case w >= seg:
+		return w / seg * seg, false
+	case s.flow.InFlight() == 0:
+		return w, w == 0
 	}
 	if s.flow.PeerWindow() < want {
 		c.ep.stats.SndWndShared++ // the subflow's own window (R3.3.5-03)
+	}
+	return 0, false
+}
+
+// windowed returns how many of n octets the connection's window takes of the data to be
+// sent next, on s: sender's silly window avoidance (RFC 9293 section 3.8.6.2.1), at the
+// level that owns the window.
+func (c *Conn) windowed(s *subflow, n int) int {
+	snd := &c.snd
+	if c.mode != multi || snd.edge >= snd.next+uint64(n) {
+		return n
+	}
+	room := int(max(snd.edge, snd.next) - snd.next)
+	switch seg := c.segmentRoom(s); {
+	case room >= seg:
+		return room / seg * seg
+	case s.flow.InFlight() == 0 && snd.una == snd.next:
+		return room
 	}
 	return 0
 }
@@ -244,13 +295,4 @@ func (m *sent) wireLen() uint16 {
 		n++
 	}
 	return uint16(n)
-}
-
-// byPreference returns the subflows in the order in which they should take data: the
-// lowest round-trip time first.
-func (c *Conn) byPreference() []*subflow {
-	if len(c.subflows) < 2 {
-		return c.subflows
-	}
-	return c.prefer()
 }

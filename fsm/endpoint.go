@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -41,7 +42,8 @@ type Endpoint struct {
 	events  connQueue
 	timers  deadlines
 	replies replies
-	opts    options // of the segment being handled
+	opts    options      // of the segment being handled
+	offered []sched.Path // scratch of Conn.candidates
 }
 
 // flowID names a flow by its addresses, from this host's point of view.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -206,17 +207,19 @@ func (c *Conn) assignAgain(now time.Time) bool {
 			snd.again = snd.again[1:]
 			continue
 		}
-		for _, s := range c.byPreference() {
-			if !c.usable(s) || c.carries(s, x.lo) {
-				continue
+		from := -1
+		for i, s := range c.subflows {
+			if from < 0 && c.carries(s, x.lo) {
+				from = i
 			}
-			waiting := false
-			if n := c.chunk(s, x.lo, x.hi, &waiting); n > 0 {
-				c.bind(now, s, x.lo, n, sentAgain)
-				c.ep.stats.MPTCPRetrans++
-				x.lo += uint64(n)
-				return true
-			}
+		}
+		paths, _ := c.candidates(x.lo, x.hi, true)
+		if set := c.sched.Reinject(paths, from); set != sched.None {
+			n := c.agreed(paths, set)
+			c.bindSet(now, set, x.lo, n, sentAgain)
+			c.ep.stats.MPTCPRetrans++
+			x.lo += uint64(n)
+			return true
 		}
 		return false
 	}
