@@ -36,7 +36,7 @@ func (s *side) set(k secret) {
 // Getters: State, Err, Local, Remote, Multipath, Version, Checksum, Token, Readable,
 // Writable, Subflows, Info.
 //
-// Application calls: Write, Read, CloseWrite, Abort.
+// Application calls: Write, Read, CloseWrite, Close, Abort.
 //
 // Segments, time and events go through its Endpoint.
 type Conn struct {
@@ -68,6 +68,7 @@ type Conn struct {
 	opened   bool
 	ended    bool
 	fast     fastclose
+	deaf     bool // closed by the application: nobody reads any more
 	finished bool // both directions are done
 
 	runnable bool
@@ -240,6 +241,23 @@ func (c *Conn) CloseWrite(now time.Time) {
 		// Nothing was ever asked of the peer.
 		c.abandon(now, nil)
 	}
+	c.settle(now)
+}
+
+// Close ends our stream as CloseWrite does, and gives up reading. Octets that were not
+// read, or that come later, would be lost unseen: the connection is aborted then, so
+// that the peer knows (RFC 9293 section 3.6.1, MUST-12 there). When the peer has acknowledged everything
+// but does not end its own stream, the connection waits for Config.CloseWait.
+func (c *Conn) Close(now time.Time) {
+	if c.ended || c.deaf {
+		return
+	}
+	c.deaf = true
+	if n, _ := c.Readable(); n > 0 {
+		c.Abort(now)
+		return
+	}
+	c.CloseWrite(now)
 	c.settle(now)
 }
 

@@ -402,6 +402,10 @@ func (c *Conn) advance(now time.Time) {
 			s.dropped = s.dropped && r.next < s.owed
 		}
 	}
+	if c.deaf && ev != 0 {
+		c.Abort(now)
+		return
+	}
 	if r.hasFin && !r.finDone && r.next >= r.fin {
 		r.finDone, r.finFirst = true, !c.snd.closed
 		ev = Readable

@@ -52,6 +52,12 @@ func (c *Conn) anyUp() *subflow {
 // the last octet.
 func (c *Conn) closeSubflows(now time.Time) {
 	snd := &c.snd
+	if c.mode == plain && len(c.subflows) == 1 && c.subflows[0].flow.FinAcked() {
+		snd.finAcked = true
+	}
+	if c.deaf && snd.finAcked && !c.timers.armed(timerLinger) {
+		c.timers.arm(timerLinger, nanos(now)+int64(c.ep.cfg.CloseWait)) // FIN-WAIT-2 is not for ever
+	}
 	if c.mode == plain {
 		if snd.closed && (snd.next == snd.buf.end || !c.opened && snd.buf.end == 0) && !c.ended {
 			for _, s := range c.subflows {
