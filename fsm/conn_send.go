@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"math/bits"
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
@@ -29,6 +28,7 @@ type sendState struct {
 	probes  int      // window probes in a row
 	quietAt int64    // when an option last came on the only subflow, as onResend saw it
 	quiet   int      // expiries since then
+	copies  bool     // the scheduler wants several subflows to carry the same
 }
 
 // extent is a range of data offsets.
@@ -70,6 +70,12 @@ func (c *Conn) assign(now time.Time) bool {
 	if snd.next < snd.buf.end {
 		return c.assignNew(now)
 	}
+	if snd.copies && c.mode == multi && snd.una < snd.next {
+		paths, _ := c.candidates(snd.una, snd.next, false)
+		if c.assignCopy(now, c.sched.Next(paths)) {
+			return true
+		}
+	}
 	return c.assignFin(now)
 }
 
@@ -84,14 +90,51 @@ func (c *Conn) assignNew(now time.Time) bool {
 		}
 		return false
 	}
-	n := c.agreed(paths, set)
-	first := c.subflows[bits.TrailingZeros32(uint32(set))]
-	if n = c.windowed(first, n); n == 0 {
-		c.armPersist(now, first)
+	if snd.copies = set.Several(); snd.copies && c.assignCopy(now, set) {
+		return true
+	}
+	i, n := 0, 0
+	for ; n == 0 && i < len(paths); i++ {
+		if set.Has(i) {
+			n = paths[i].Room
+		}
+	}
+	i--
+	s := c.subflows[i]
+	if n = c.windowed(s, n); n == 0 {
+		c.armPersist(now, s)
 		return false
 	}
-	c.bindSet(now, set, snd.next, n, 0)
+	c.turn = i
+	c.bind(now, s, snd.next, n, 0)
+	s.copied = snd.next
 	return true
+}
+
+// assignCopy has one of set send what it has not carried yet and is not acknowledged,
+// where the scheduler wants all of them to carry the same.
+func (c *Conn) assignCopy(now time.Time, set sched.Set) bool {
+	snd := &c.snd
+	for i, s := range c.subflows {
+		if !set.Has(i) || !c.bound(s) {
+			continue
+		}
+		from := max(s.copied, snd.una)
+		for from < snd.next && c.carries(s, from) {
+			from = min(s.carriedTo(from), snd.next)
+		}
+		if s.copied = from; from == snd.next {
+			continue
+		}
+		if n, _ := c.flowRoom(s, from, snd.next); n > 0 {
+			c.turn = i
+			c.bind(now, s, from, n, sentAgain)
+			s.copied = from + uint64(n)
+			c.ep.stats.RedundantTx++
+			return true
+		}
+	}
+	return false
 }
 
 // candidates describes the subflows to the scheduler, by what each could take of the octets
@@ -117,28 +160,6 @@ func (c *Conn) candidates(from, to uint64, again bool) (paths []sched.Path, clos
 	}
 	c.ep.offered = paths
 	return paths, closed
-}
-
-// agreed is how many octets all of set can take.
-func (c *Conn) agreed(paths []sched.Path, set sched.Set) int {
-	n := blockSize
-	for i := range paths {
-		if set.Has(i) {
-			n = min(n, paths[i].Room)
-		}
-	}
-	return n
-}
-
-// bindSet binds the same octets to all of set.
-func (c *Conn) bindSet(now time.Time, set sched.Set, from uint64, n int, flags sentFlags) {
-	for i, s := range c.subflows {
-		if set.Has(i) {
-			c.turn = i
-			c.bind(now, s, from, n, flags)
-			flags |= sentAgain
-		}
-	}
 }
 
 // sendable reports whether s is fit to carry data.

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
-	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -214,12 +213,16 @@ func (c *Conn) assignAgain(now time.Time) bool {
 			}
 		}
 		paths, _ := c.candidates(x.lo, x.hi, true)
-		if set := c.sched.Reinject(paths, from); set != sched.None {
-			n := c.agreed(paths, set)
-			c.bindSet(now, set, x.lo, n, sentAgain)
-			c.ep.stats.MPTCPRetrans++
-			x.lo += uint64(n)
-			return true
+		set := c.sched.Reinject(paths, from)
+		for i, s := range c.subflows {
+			if set.Has(i) {
+				n := paths[i].Room
+				c.turn = i
+				c.bind(now, s, x.lo, n, sentAgain)
+				c.ep.stats.MPTCPRetrans++
+				x.lo += uint64(n)
+				return true
+			}
 		}
 		return false
 	}
@@ -235,6 +238,16 @@ func (c *Conn) carries(s *subflow, off uint64) bool {
 		}
 	}
 	return false
+}
+
+// carriedTo returns where the mapping ends under which s delivers the octet at off.
+func (s *subflow) carriedTo(off uint64) uint64 {
+	for i := range s.maps.len() {
+		if m := s.maps.at(i); m.data <= off && off < m.dataEnd() {
+			return m.dataEnd()
+		}
+	}
+	return off + 1
 }
 
 // afterAck looks at what a segment acknowledged on its subflow, acked before it came.

@@ -16,6 +16,7 @@ type Stats struct {
 	SimultConnectFallback   uint64
 	FallbackFailed          uint64 // fallback was due but not possible
 	MPTCPRetrans            uint64 // mappings sent again at the data level
+	RedundantTx             uint64 // mappings sent on one more subflow because the scheduler wants it
 
 	MPJoinNoTokenFound      uint64
 	MPJoinSynTx             uint64

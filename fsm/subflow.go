@@ -22,6 +22,7 @@ type subflow struct {
 
 	// Sending.
 	maps     mappings
+	copied   uint64 // data offset: below it the scheduler wants nothing repeated here
 	signals  int    // ACKs in a row that carried a signal
 	dataFin  bool   // a DATA_FIN on an ACK of its own is to be sent
 	failDSN  uint64 // the DSN of an MP_FAIL to be sent

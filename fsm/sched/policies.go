@@ -41,29 +41,25 @@ func (r *roundRobin) Next(paths []Path) Set {
 
 func (r *roundRobin) Reinject(paths []Path, from int) Set { return repeater(paths, from) }
 
-// NewRedundant returns a policy that sends the same data on every path that has room,
-// backups too: the stream advances with whichever is first. A path without room is
-// skipped, so the fastest sets the pace and slow ones carry a part.
+// NewRedundant returns a policy that sends the same data on every path, backups too:
+// the stream advances with whichever is first. A slow path never holds up a fast one;
+// it skips what is acknowledged by the time that it has room.
 func NewRedundant() Scheduler { return redundant{} }
 
 type redundant struct{}
 
 func (redundant) Next(paths []Path) Set {
-	s := None
+	s, room := None, false
 	for i := range paths {
-		if paths[i].free(false) {
+		if paths[i].Usable {
 			s |= Only(i)
+			room = room || paths[i].Room > 0
 		}
+	}
+	if !room {
+		return None
 	}
 	return s
 }
 
-func (redundant) Reinject(paths []Path, from int) Set {
-	s := None
-	for i := range paths {
-		if i != from && paths[i].free(false) {
-			s |= Only(i)
-		}
-	}
-	return s
-}
+func (redundant) Reinject(paths []Path, from int) Set { return repeater(paths, from) }

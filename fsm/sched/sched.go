@@ -28,11 +28,15 @@ func Only(i int) Set { return 1 << i }
 // Has reports whether place i is in s.
 func (s Set) Has(i int) bool { return s>>i&1 != 0 }
 
-// Scheduler is a policy. Answers name only paths that are usable and have room; None
-// where there is none, or none that should be used now.
+// Several reports whether s has more than one place.
+func (s Set) Several() bool { return s&(s-1) != 0 }
+
+// Scheduler is a policy. It names usable paths only, and None where none has room, or
+// none should be used now.
 type Scheduler interface {
-	// Next says who takes new data. Where it names several, each takes the same
-	// octets.
+	// Next says who takes new data. A single path has room. Where several are named,
+	// one of them at least, all are to carry the same octets: each as soon as it has
+	// room, and as long as they are not acknowledged.
 	Next(paths []Path) Set
 	// Reinject says who repeats data first sent on paths[from], which has not
 	// delivered it; from is -1 where that subflow is gone. Paths that carry the data
