@@ -40,7 +40,8 @@ var layers = []layer{
 	{pkg: "pcap/fields", may: "wire pcap"},
 	{pkg: "pcap/trace", may: "wire dataseq reasm pcap"},
 	{pkg: "peer/lab", modules: "golang.org/x/sys"},
-	{pkg: "peer", may: "fsm wire", modules: "golang.org/x/sys"},
+	{pkg: "peer/link", may: "wire", modules: "golang.org/x/sys"},
+	{pkg: "peer", may: "fsm wire peer/link", modules: "golang.org/x/sys"},
 }
 
 // open are the packages above the house, with everything below them.
