@@ -22,6 +22,8 @@
 //	count=N        at most N times in all
 //	chance=P       with that probability, 0.1 or 10%
 //
+// One element is no box: [Lie] makes a host misbehave.
+//
 // The left end is called the client, for that is where tests put it. Every edit is
 // one line in the log of the world.
 package mbox

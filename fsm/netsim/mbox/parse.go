@@ -20,6 +20,7 @@ var makers = map[string]struct {
 	"dup":       {parseDup, "OPTION...", "repeat an option in the header"},
 	"firewall":  {parseFirewall, "[noscale] [inbound] [mid=drop|learn] [nowindow]", "want a SYN from the left, and segments in window"},
 	"hole":      {parseHole, "", "pass no data behind a hole"},
+	"lie":       {parseLie, "WHAT... [by=N]", "say what is not so: " + strings.Join(lieNames(), " ")},
 	"mss":       {parseMSS, "OCTETS", "lower the MSS in SYNs"},
 	"nat":       {parseNAT, "[addr=A] [ports=LOW-HIGH] [idle=T] [mid=pass|map|drop] [open]", "translate the left side's address and port"},
 	"normalize": {parseNormalize, "[how=reassert|reset]", "put a changed retransmission right, or reset"},

@@ -38,7 +38,7 @@ func TestSpecsRoundTrip(t *testing.T) {
 func TestBadSpecs(t *testing.T) {
 	for spec, text := range map[string]string{
 		"":                          "element: empty specification",
-		"natt":                      "natt: no such element; there are ack, ackfix, coalesce, drop, dup, firewall, hole, link, mss, nat, normalize, payload, pmtu, proxy, rst, seq, split, strip, window",
+		"natt":                      "natt: no such element; there are ack, ackfix, coalesce, drop, dup, firewall, hole, lie, link, mss, nat, normalize, payload, pmtu, proxy, rst, seq, split, strip, window",
 		"split":                     `split: "": want a number of octets from 1 to 65535`,
 		"split 0":                   `split: "0": want a number of octets from 1 to 65535`,
 		"split 5 6":                 `split: unknown word "6"`,
@@ -62,6 +62,8 @@ func TestBadSpecs(t *testing.T) {
 		"pmtu 500 count=1":          "pmtu: only dir may be chosen",
 		"proxy rto=1us":             "proxy: buffer or rto too small",
 		"coalesce 1":                `coalesce: "1": want a number of segments from 2 to 1000`,
+		"lie hmac hmak":             `lie: "hmak": want some of addhmac, checksum, dataack, datafin, echo, fastclose, flags, hmac, key, length, mapping, ssn, token, version`,
+		"lie by=0 key":              "lie: by=0: not a valid value",
 		"link loss=3":               "link: loss=3: not a valid value",
 	} {
 		_, err := Parse(spec)

@@ -21,6 +21,7 @@ var everySpec = append(append([]string{
 	"drop has=mptcp", "dup all", "pmtu 60", "proxy lose=0.3", "proxy die=30", "proxy buffer=8 rto=5ms", "payload find=a put=bcd",
 	"payload flip", "payload insert", "payload delete by=2", "payload insert by=9 max=5", "seq delta=77", "split 1", "split 3 copy=last",
 	"coalesce 4 wait=1ms", "window 0", "mss 1", "normalize how=reset",
+	"lie token hmac key echo flags version checksum mapping ssn length dataack datafin addhmac fastclose", "lie mapping by=3 dir=c2s",
 	"link rate=1000000 delay=1ms buffer=200 loss=0.1 reorder=0.1 dup=0.1 mtu=80", "link corrupt=1",
 }, tcpSurvives...), tcpGetsOtherOctets...)
 
