@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm/cong"
 	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
@@ -86,6 +87,19 @@ type Config struct {
 	// handshake: default 4096. SYNs beyond it are dropped.
 	MaxHalfOpen int
 
+	// Congestion makes the group that the subflows of one connection share: coupled
+	// congestion control (RFC 8684 section 3.3.7). Default: cong.NewLIA, RFC 6356.
+	// What is plain TCP, from the start or after a fallback, has a controller of
+	// TCP.Congestion instead.
+	Congestion func() cong.Group
+
+	// CapWindow holds the congestion window of a subflow while its smoothed
+	// round-trip time is more than twice the least one seen, lest it fill the
+	// buffers of its path and the receiver's with them (paper section 4.2,
+	// mechanism 4). Off by default: on a path whose least round-trip time was
+	// measured by luck it costs throughput.
+	CapWindow bool
+
 	// Scheduler makes the scheduler of a connection: which subflow takes new data,
 	// and which repeats. Default: sched.NewLowestRTT.
 	Scheduler func() sched.Scheduler
@@ -155,6 +169,9 @@ func (c *Config) validate() error {
 	}
 	if c.CloseWait == 0 {
 		c.CloseWait = time.Minute
+	}
+	if c.Congestion == nil {
+		c.Congestion = cong.NewLIA
 	}
 	if c.Scheduler == nil {
 		c.Scheduler = sched.NewLowestRTT

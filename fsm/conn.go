@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/cong"
 	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
@@ -58,6 +59,7 @@ type Conn struct {
 	remoteAddrs   []RemoteAddr
 	localAddrs    []netip.Addr // our addresses with ids from 1
 	sched         sched.Scheduler
+	group         cong.Group // what couples the subflows; nil before the first, and in plain TCP
 
 	snd sendState
 	rcv receiveState
@@ -352,6 +354,9 @@ func (c *Conn) reap(now time.Time) {
 func (c *Conn) dropSubflow(i int) {
 	s := c.subflows[i]
 	delete(c.ep.subflows, s.id)
+	if cc := s.flow.Controller(); c.group != nil && cc != nil {
+		c.group.Remove(cc)
+	}
 	c.subflows = append(c.subflows[:i], c.subflows[i+1:]...)
 }
 

@@ -54,6 +54,7 @@ func (c *Conn) judgeSYN(seg *wire.Segment, o *options) {
 	if !ok {
 		if !c.own.known {
 			c.mode = plain // R3.1-40: no option in the SYN/ACK either
+			c.uncouple()
 		}
 		return
 	}

@@ -20,6 +20,9 @@ type Controller interface {
 	// SetMSS changes the maximum segment size. Before the first acknowledgment
 	// it sets the initial window anew.
 	SetMSS(mss int)
+	// Resume takes over window and threshold, in octets, of the controller that
+	// the flow had before: it joins a group, or leaves one.
+	Resume(cwnd, ssthresh int)
 }
 
 // Group makes the controllers of flows that belong together: the subflows of a
@@ -99,6 +102,14 @@ func newWindow(mss int) window {
 }
 
 func (w *window) State() (cwnd, ssthresh int) { return w.cwnd, w.ssthresh }
+
+func (w *window) Resume(cwnd, ssthresh int) {
+	if cwnd == w.cwnd && ssthresh == w.ssthresh {
+		return
+	}
+	w.cwnd, w.ssthresh = max(cwnd, w.mss), max(ssthresh, 2*w.mss)
+	w.fresh = false
+}
 
 func (w *window) setMSS(mss int) {
 	w.mss = max(mss, 1)

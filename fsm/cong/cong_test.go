@@ -166,3 +166,23 @@ func TestWindowStaysSane(t *testing.T) {
 		g.Remove(c)
 	})
 }
+
+// A controller that takes over keeps the window and goes on from there.
+func TestResume(t *testing.T) {
+	for _, g := range []Group{NewReno(), NewCubic(), NewLIA(), NewOLIA(), NewCapped(NewLIA())} {
+		c := g.Add(mss)
+		c.Resume(50*mss, 40*mss)
+		w, ss := c.State()
+		require.Equal(t, []int{50 * mss, 40 * mss}, []int{w, ss})
+		ackWindow(c, t0, time.Second)
+		w, _ = c.State()
+		require.InDelta(t, 51*mss, w, mss, "congestion avoidance, from the window it had")
+		c.Resume(0, 0)
+		w, ss = c.State()
+		require.Equal(t, []int{mss, 2 * mss}, []int{w, ss}, "never below what makes sense")
+		n := g.Add(mss)
+		n.Resume(n.State())
+		n.SetMSS(2 * mss)
+		require.Equal(t, InitialWindow(2*mss), window1(n), "nothing happened yet")
+	}
+}

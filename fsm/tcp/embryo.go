@@ -102,7 +102,7 @@ func (f *Flow) agree(t int64, e *Embryo) {
 // begin makes the congestion controller, once the peer's MSS is known.
 func (f *Flow) begin() {
 	if f.cc == nil {
-		f.cc = f.cfg.Congestion.Add(f.segmentSize())
+		f.cc = f.coupling().Add(f.segmentSize())
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 // Handle: HandleSegment, HandleTimer and HandleMTU take what comes from outside.
 // When HandleSegment returns data, Keep must follow before any other call.
 //
-// Application calls: Extend, Close, Abort, SetWindow, RequestAck, Probe.
+// Application calls: Extend, Close, Abort, SetWindow, RequestAck, Probe, Couple,
+// Penalize.
 //
 // Poll: Poll proposes a segment and Commit records that it was sent. Poll until
 // it reports false after every call of the two groups above; Deadline is then the
@@ -27,6 +28,7 @@ type Flow struct {
 	p      Params
 	stats  *Stats
 	cc     cong.Controller // nil until the peer's MSS is known
+	group  cong.Group      // of the owner's; nil: Config.Congestion
 	state  State
 	err    error
 	timers timers
@@ -278,7 +280,7 @@ func (f *Flow) finish(err error) {
 	f.ack = ackState{}
 	f.snd.board = scoreboard{}
 	if f.cc != nil {
-		f.cfg.Congestion.Remove(f.cc)
+		f.coupling().Remove(f.cc)
 	}
 }
 
