@@ -104,9 +104,21 @@ type Config struct {
 	// and which repeats. Default: sched.NewLowestRTT.
 	Scheduler func() sched.Scheduler
 
-	// MaxSubflows bounds the subflows of one connection: default 8, at most 32.
-	// MaxHalfJoins bounds those of them whose join is not proven yet: default 4.
-	MaxSubflows, MaxHalfJoins int
+	// MaxSubflows bounds the subflows of one connection: default 8, at most 32. Joins
+	// of the peer's that are not proven yet do not count: MaxHalfJoins bounds them for
+	// one connection, default 4, and MaxHalfJoinsAll for the endpoint, default 1024.
+	// Beyond either, one given up by chance makes room.
+	MaxSubflows, MaxHalfJoins, MaxHalfJoinsAll int
+
+	// MaxRemoteAddrs bounds the addresses of the peer's that a connection remembers:
+	// default 8. AddAddrTries is how often an ADD_ADDR is sent that is not echoed:
+	// default 4, the first and three retransmissions.
+	MaxRemoteAddrs, AddAddrTries int
+
+	// StaleAfter is how many data-level retransmission intervals a subflow may deliver
+	// nothing of what is missing before it gets no new data, and all it has goes to
+	// others: default 4.
+	StaleAfter int
 
 	// MaxUnmapped is how many octets without a data sequence mapping a subflow may
 	// hold while their mapping is awaited: default 64 KiB, at most the receive
@@ -150,6 +162,10 @@ func (c *Config) validate() error {
 		{"MaxHalfOpen", &c.MaxHalfOpen, 4096, 1, 1 << 24},
 		{"MaxSubflows", &c.MaxSubflows, 8, 1, 32},
 		{"MaxHalfJoins", &c.MaxHalfJoins, 4, 1, 32},
+		{"MaxHalfJoinsAll", &c.MaxHalfJoinsAll, 1024, 1, 1 << 20},
+		{"MaxRemoteAddrs", &c.MaxRemoteAddrs, 8, 1, 255},
+		{"AddAddrTries", &c.AddAddrTries, 4, 1, 100},
+		{"StaleAfter", &c.StaleAfter, 4, 1, 100},
 		{"MaxUnmapped", &c.MaxUnmapped, 64 << 10, 1, 1 << 30},
 		{"MaxMappings", &c.MaxMappings, 1024, 16, 1 << 20},
 		{"FastcloseTries", &c.FastcloseTries, 3, 1, 100},

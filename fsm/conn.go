@@ -57,7 +57,8 @@ type Conn struct {
 	turn          int // the subflow polled first
 	signals       []signal
 	remoteAddrs   []RemoteAddr
-	localAddrs    []netip.Addr // our addresses with ids from 1
+	localAddrs    []localAddr // our addresses but the first, with their ids
+	lastID        uint8       // given last
 	sched         sched.Scheduler
 	group         cong.Group // what couples the subflows; nil before the first, and in plain TCP
 
@@ -320,6 +321,9 @@ func (c *Conn) handleTimer(now time.Time) {
 	if c.timers.expired(timerJoin, t) {
 		c.onJoin(now)
 	}
+	if c.timers.expired(timerAsk, t) {
+		c.onAsk(now)
+	}
 	if c.timers.expired(timerLonely, t) {
 		c.abandon(now, &LocalError{Reason: NoSubflow})
 	}
@@ -353,6 +357,7 @@ func (c *Conn) reap(now time.Time) {
 
 func (c *Conn) dropSubflow(i int) {
 	s := c.subflows[i]
+	c.ep.halfJoins.remove(s)
 	delete(c.ep.subflows, s.id)
 	if cc := s.flow.Controller(); c.group != nil && cc != nil {
 		c.group.Remove(cc)
@@ -367,7 +372,7 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 	}
 	c.happened(SubflowDown)
 	c.abandonData(now, s)
-	if len(c.subflows) > 0 {
+	if len(c.subflows) > 0 && (c.fast.waiting || c.mode != multi || c.finished || c.anyUp() != nil) {
 		return
 	}
 	switch {
@@ -377,8 +382,9 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 		c.end(now, c.flowError(err))
 	case c.finished, c.snd.finAcked && c.rcv.finDone:
 		c.end(now, nil)
-	default:
-		// A RST or FIN ends its subflow only (R3.3-07, R3.3.3-01, R4-05).
+	case !c.timers.armed(timerLonely):
+		// A RST or FIN ends its subflow only (R3.3-07, R3.3.3-01, R4-05). The time runs
+		// from the loss of the last: joins that are not proven do not stretch it.
 		c.timers.arm(timerLonely, nanos(now)+int64(c.ep.cfg.NoSubflow))
 	}
 }

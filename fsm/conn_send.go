@@ -175,8 +175,11 @@ func canSend(f *tcp.Flow) bool {
 	return st == tcp.Established || st == tcp.CloseWait
 }
 
-// spare reports whether s is a backup.
-func (s *subflow) spare() bool { return s.join.backup || s.join.ownBackup }
+// spare reports whether s is a backup, or as good as one: somebody said that its address
+// is gone, or the peer has closed its half and waits for ours.
+func (s *subflow) spare() bool {
+	return s.join.backup || s.join.ownBackup || s.ask.since != 0 || s.flow.PeerClosed()
+}
 
 // flowRoom returns how many octets of [from, to) the flow of s would take in one mapping
 // now; 0: none. closed says that only the peer's window keeps a quiet flow from it.

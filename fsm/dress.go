@@ -53,7 +53,8 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 // carriage notes what an ACK carried, to be acted on once it was committed.
 type carriage struct {
 	dataFin, fail, fastclose bool
-	signal                   int // its index and one; 0: none
+	signal                   int  // its index and one; 0: none
+	later                    bool // a signal found no room beside the DATA_ACK
 }
 
 func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
@@ -74,6 +75,9 @@ func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
 	}
 	if w.signal > 0 {
 		c.signalSent(s, w.signal-1)
+	}
+	if w.later {
+		s.flow.RequestAck()
 	}
 }
 

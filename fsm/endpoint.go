@@ -31,6 +31,7 @@ type Endpoint struct {
 
 	subflows  map[flowID]*subflow
 	tokens    map[wire.Token]*Conn
+	halfJoins halfJoins
 	listeners map[netip.AddrPort]*Listener
 	waits     timeWaits
 	paths     []Path
@@ -112,6 +113,20 @@ func (e *Endpoint) pathOf(local netip.Addr) Path {
 		}
 	}
 	return Path{Local: local}
+}
+
+// pathDown reports whether a is the address of a path that went, and of no other.
+func (e *Endpoint) pathDown(a netip.Addr) bool {
+	down := false
+	for _, p := range e.paths {
+		if p.Local == a {
+			if p.Up {
+				return false
+			}
+			down = true
+		}
+	}
+	return down
 }
 
 // HandleICMP takes an ICMP error, which is believed only if it quotes what is in

@@ -42,7 +42,7 @@ func (c *Conn) Join(now time.Time, local, remote netip.AddrPort, backup bool) er
 		return &LocalError{Reason: NotOpen, What: "Join before the connection is proven"}
 	case c.peerNoJoin && remote == c.remote:
 		return &LocalError{Reason: NotOpen, What: "Join: the peer wants none at this address"} // R3.1-25
-	case len(c.subflows) >= e.cfg.MaxSubflows:
+	case c.crowd() >= e.cfg.MaxSubflows:
 		return &LocalError{Reason: NotOpen, What: "Join: too many subflows"}
 	case !local.IsValid() || local.Addr().Is4() != remote.Addr().Is4():
 		return &LocalError{Reason: BadConfig, What: "Join"}
@@ -58,30 +58,18 @@ func (c *Conn) Join(now time.Time, local, remote netip.AddrPort, backup bool) er
 	if e.subflows[id] != nil || e.waits.find(id) != nil {
 		return &LocalError{Reason: InUse, What: local.String()}
 	}
+	aid, ok := c.localID(local.Addr())
+	if !ok {
+		return &LocalError{Reason: NotOpen, What: "Join: all address ids are in use"}
+	}
 	f, err := tcp.Open(now, e.tcp, e.params(now, local, remote, 0))
 	if err != nil {
 		return &LocalError{Reason: BadConfig, What: "Join", Err: err}
 	}
 	s := c.addSubflow(f)
-	s.join = joinState{active: true, opener: true, nonce: uint32(e.cfg.Rand.Uint64()), id: c.localID(local.Addr()), ownBackup: backup}
-	c.timers.stop(timerLonely)
+	s.join = joinState{active: true, opener: true, nonce: uint32(e.cfg.Rand.Uint64()), id: aid, ownBackup: backup}
 	e.wake(c)
 	return nil
-}
-
-// localID returns the address id of one of our addresses: 0 is that of the first
-// subflow (R3.2-05), and an address keeps its id (R3.4.1-16).
-func (c *Conn) localID(a netip.Addr) uint8 {
-	if a == c.local.Addr() {
-		return 0
-	}
-	for i, b := range c.localAddrs {
-		if a == b {
-			return uint8(i + 1)
-		}
-	}
-	c.localAddrs = append(c.localAddrs, a)
-	return uint8(len(c.localAddrs))
 }
 
 // handleJoinSYN takes a SYN with MP_JOIN, whose token names the connection, whatever
@@ -95,58 +83,102 @@ func (e *Endpoint) handleJoinSYN(now time.Time, seg *wire.Segment) bool {
 		e.reset(seg, wire.ResetMPTCPError) // R3.2-10, R3.2-16, R3.2-18
 		return true
 	}
-	halves := 0
-	for _, s := range c.subflows {
-		if s.join.active && !s.up {
-			halves++
-		}
-	}
 	embryo, ok := tcp.ParseSYN(seg)
 	switch {
-	case !ok, c.mode != multi || !c.opened || !c.hs.proven || c.fb.failed || c.finished || c.fast.waiting,
-		e.cfg.NoJoin && seg.Dst == c.local,
-		len(c.subflows) >= e.cfg.MaxSubflows:
+	case !ok, !c.joinable(), e.cfg.NoJoin && seg.Dst == c.local, c.crowd() >= e.cfg.MaxSubflows:
 		e.stats.MPJoinRejected++
 		e.reset(seg, wire.ResetProhibited)
 		return true
-	case halves >= e.cfg.MaxHalfJoins:
-		if !c.evictJoin(now) {
-			return true
-		}
+	}
+	id, ok := c.localID(seg.Dst.Addr())
+	if !ok {
+		e.stats.MPJoinRejected++
+		e.reset(seg, wire.ResetNoResources)
+		return true
 	}
 	f, err := tcp.Accept(now, e.tcp, e.params(now, seg.Dst, seg.Src, 0), embryo)
 	if err != nil {
 		return true
 	}
+	e.admitJoin(c)
 	s := c.addSubflow(f)
-	s.join = joinState{active: true, nonce: uint32(e.cfg.Rand.Uint64()), peerNonce: j.Nonce, id: c.localID(seg.Dst.Addr()),
+	e.halfJoins.add(s)
+	s.join = joinState{active: true, nonce: uint32(e.cfg.Rand.Uint64()), peerNonce: j.Nonce, id: id,
 		peerID: j.ID, backup: j.Backup}
+	if j.Backup {
+		e.stats.MPJoinSynBackupRx++
+	}
 	e.wake(c)
 	return true
 }
 
-// evictJoin makes room for a join by giving up one, by chance, that is not proven: a
-// flood of forged ones cannot keep a real one out for long.
-func (c *Conn) evictJoin(now time.Time) bool {
+// joinable reports whether the connection takes joins of the peer's at all.
+func (c *Conn) joinable() bool {
+	return c.mode == multi && c.opened && c.hs.proven && !c.fb.failed && !c.finished && !c.fast.waiting && !c.ended
+}
+
+// crowd is how many subflows there are, joins of the peer's that are not proven left
+// out: those have a limit of their own, lest a flood of them shut out everyone.
+func (c *Conn) crowd() int {
 	n := 0
+	for _, s := range c.subflows {
+		if !s.doomed && (s.up || !s.join.active || s.join.opener) {
+			n++
+		}
+	}
+	return n
+}
+
+// admitJoin makes room for a half-open join of c's within both limits, by giving up
+// one by chance: a flood of forged ones cannot keep a real one out for long.
+func (e *Endpoint) admitJoin(c *Conn) {
+	own := 0
 	var pick *subflow
 	for _, s := range c.subflows {
-		if s.join.active && !s.up && !s.join.opener && !s.doomed {
-			if n++; c.ep.cfg.Rand.Uint64()%uint64(n) == 0 {
+		if s.half > 0 {
+			if own++; e.cfg.Rand.Uint64()%uint64(own) == 0 {
 				pick = s
 			}
 		}
 	}
-	if pick == nil {
-		return false
+	h := &e.halfJoins
+	switch {
+	case own >= e.cfg.MaxHalfJoins:
+	case h.len() >= e.cfg.MaxHalfJoinsAll:
+		pick = h.q[e.cfg.Rand.Uint64()%uint64(h.len())]
+	default:
+		return
 	}
-	for i, s := range c.subflows {
+	e.stats.MPJoinEvicted++
+	x := pick.conn
+	for i, s := range x.subflows {
 		if s == pick {
-			c.dropSubflow(i)
-			break
+			x.dropSubflow(i)
+			return
 		}
 	}
-	return true
+}
+
+// halfJoins are the joins of peers that are not proven, of all connections.
+type halfJoins struct{ q []*subflow }
+
+func (h *halfJoins) len() int { return len(h.q) }
+
+func (h *halfJoins) add(s *subflow) {
+	h.q = append(h.q, s)
+	s.half = len(h.q)
+}
+
+// remove forgets s, if it is one.
+func (h *halfJoins) remove(s *subflow) {
+	if s.half == 0 {
+		return
+	}
+	last := len(h.q) - 1
+	h.q[s.half-1] = h.q[last]
+	h.q[s.half-1].half = s.half
+	h.q[last] = nil
+	h.q, s.half = h.q[:last], 0
 }
 
 // shakeJoin takes the handshake of a join forward. It reports whether seg is to be
@@ -168,6 +200,9 @@ func (c *Conn) shakeJoin(now time.Time, s *subflow, seg *wire.Segment, o *option
 			j.bad = true
 		default:
 			j.peerNonce, j.peerID, j.backup = o.join.Nonce, o.join.ID, o.join.Backup
+			if j.backup {
+				c.ep.stats.MPJoinSynAckBackupRx++
+			}
 			j.pre = true
 		}
 	case tcp.SynReceived:
@@ -178,7 +213,8 @@ func (c *Conn) shakeJoin(now time.Time, s *subflow, seg *wire.Segment, o *option
 			c.resetSubflow(now, s, wire.ResetMPTCPError) // R3.2-19
 			return false
 		}
-		if c.mode != multi { // it fell back meanwhile
+		if !c.joinable() || c.crowd() >= c.ep.cfg.MaxSubflows { // it fell back, or others came first
+			c.ep.stats.MPJoinRejected++
 			c.resetSubflow(now, s, wire.ResetProhibited)
 			return false
 		}
@@ -210,6 +246,7 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 		s.flow.RequestAck() // the fourth ACK (R3.2-12)
 	}
 	j.pre = false
+	c.ep.halfJoins.remove(s)
 	s.up = true
 	s.optAt = nanos(now)
 	c.openWindow(now)

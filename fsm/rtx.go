@@ -133,7 +133,7 @@ func (c *Conn) resendElsewhere(now time.Time) {
 		if !c.carries(s, snd.una) {
 			continue
 		}
-		if s.missed++; s.missed >= 2 && !s.stale {
+		if s.missed++; s.missed >= c.ep.cfg.StaleAfter && !s.stale {
 			s.stale = true
 			c.ep.stats.SubflowStale++
 			c.ep.trace(now, c, "SubflowStale")

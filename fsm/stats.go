@@ -26,6 +26,9 @@ type Stats struct {
 	MPJoinAckRx             uint64
 	MPJoinAckHMacFailure    uint64
 	MPJoinRejected          uint64
+	MPJoinSynBackupRx       uint64 // joins that ask for a backup
+	MPJoinSynAckBackupRx    uint64
+	MPJoinEvicted           uint64 // half-open joins given up for others
 
 	DSSNotMatching       uint64 // mappings that contradict an earlier one
 	DSSCorruptionReset   uint64
@@ -41,9 +44,14 @@ type Stats struct {
 	EchoAdd              uint64
 	EchoAddTx            uint64
 	AddAddrDrop          uint64 // invalid ones, and those beyond the limit
+	AddAddrTxDrop        uint64 // announcements that were not sent: no room, or too many wait
+	EchoAddTxDrop        uint64
+	PortAdd              uint64 // announcements received with a port
 	RmAddr               uint64
 	RmAddrTx             uint64
-	RmSubflow            uint64
+	RmAddrDrop           uint64 // withdrawals of ids that are not known
+	RmAddrTxDrop         uint64 // withdrawals that were not sent
+	RmSubflow            uint64 // subflows removed because an address was
 	MPPrioTx             uint64
 	MPPrioRx             uint64
 	MPFailTx             uint64

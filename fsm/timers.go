@@ -14,6 +14,8 @@ const (
 	timerFastclose              // MP_FASTCLOSE was not answered
 	timerSignal                 // signals wait, or are not echoed
 	timerJoin                   // third ACKs of joins are not answered
+	timerAsk                    // keepalives on withdrawn paths are not answered
+	timerManage                 // the path manager asked to be woken
 	numTimers
 )
 

@@ -4,11 +4,12 @@ package tcp
 type keepAlive struct {
 	probes  int // unanswered
 	pending bool
+	asked   bool // by AskPeer: not called off by what is heard
 }
 
 // touchKeepAlive restarts the silence: the peer was heard.
 func (f *Flow) touchKeepAlive(t int64) {
-	f.keep = keepAlive{}
+	f.keep = keepAlive{asked: f.keep.asked}
 	if f.cfg.KeepAliveIdle > 0 && f.shook && f.state != TimeWait && f.state != Closed {
 		f.timers.arm(timerKeepAlive, t+int64(f.cfg.KeepAliveIdle))
 	}
@@ -29,4 +30,13 @@ func (f *Flow) onKeepAlive(t int64) {
 	f.keep.probes++
 	f.keep.pending = true
 	f.timers.arm(timerKeepAlive, t+int64(f.cfg.KeepAliveInterval))
+}
+
+// AskPeer has a keepalive probe sent, whatever the timers say: an acceptable segment
+// heard from then on (see LastHeard) shows that the path lives. An owner asks who was
+// told that it does not (RFC 8684 section 3.4.2).
+func (f *Flow) AskPeer() {
+	if f.shook && f.state != Closed && f.state != TimeWait {
+		f.keep.asked = true
+	}
 }

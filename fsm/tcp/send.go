@@ -113,7 +113,7 @@ func (f *Flow) choose(t int64) (Out, bool) {
 		}
 	}
 	switch {
-	case f.keep.pending:
+	case f.keep.pending || f.keep.asked:
 		return Out{Kind: KindAskPeer}, true
 	case f.ack.due:
 		return Out{Kind: KindAck}, true
@@ -334,7 +334,7 @@ func (f *Flow) Commit(now time.Time, out *Out, seg *wire.Segment, data []byte) b
 		f.commitSYN(t, out, seg, data)
 		return true
 	case KindAskPeer:
-		f.keep.pending = false
+		f.keep.pending, f.keep.asked = false, false
 		f.stats.KeepAlive++
 	}
 	if f.sackOK {

@@ -49,3 +49,6 @@ func (f *Flow) AckDue() bool { return f.ack.due }
 
 // ResetDue reports whether a RST waits for Poll.
 func (f *Flow) ResetDue() bool { return f.rst.queued }
+
+// AckNews reports whether the next segment acknowledges octets that none before did.
+func (f *Flow) AckNews() bool { return f.rcv.nxt > f.rcv.lastAck }
