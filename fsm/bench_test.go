@@ -70,7 +70,14 @@ func (b *bench) text(s string) string {
 		for _, s := range b.ep.subflows {
 			own = s.conn.own.key
 		}
+	} else if b.ep.embryos.n > 0 {
+		b.ep.embryos.all(func(h *half[embryo]) { own = h.x.own.key })
 	}
+	return b.textWith(s, own)
+}
+
+// textWith is text with own for our key.
+func (b *bench) textWith(s string, own wire.Key) string {
 	s = strings.ReplaceAll(s, "KO", fmt.Sprintf("%016x", uint64(own)))
 	s = strings.ReplaceAll(s, "KP", fmt.Sprintf("%016x", uint64(b.peerKey)))
 	return dsnText.ReplaceAllStringFunc(s, func(m string) string {

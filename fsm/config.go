@@ -84,8 +84,13 @@ type Config struct {
 	KeyPool int
 
 	// MaxHalfOpen bounds the connections of one listener that have not finished the
-	// handshake: default 4096. SYNs beyond it are dropped.
+	// handshake: default 4096. SYNs beyond it are answered without keeping anything:
+	// see SYNCookies of package tcp (RFC 4987 section 3.6; R3.1-13).
 	MaxHalfOpen int
+
+	// Backlog bounds the connections of one listener that wait for Accept: default
+	// 1024. Beyond it, SYNs and third packets are passed over.
+	Backlog int
 
 	// Congestion makes the group that the subflows of one connection share: coupled
 	// congestion control (RFC 8684 section 3.3.7). Default: cong.NewLIA, RFC 6356.
@@ -160,6 +165,7 @@ func (c *Config) validate() error {
 		{"CapableSYNs", &c.CapableSYNs, 3, 1, 100},
 		{"KeyPool", &c.KeyPool, 64, 1, 1 << 20},
 		{"MaxHalfOpen", &c.MaxHalfOpen, 4096, 1, 1 << 24},
+		{"Backlog", &c.Backlog, 1024, 1, 1 << 24},
 		{"MaxSubflows", &c.MaxSubflows, 8, 1, 32},
 		{"MaxHalfJoins", &c.MaxHalfJoins, 4, 1, 32},
 		{"MaxHalfJoinsAll", &c.MaxHalfJoinsAll, 1024, 1, 1 << 20},

@@ -43,7 +43,6 @@ func (s *side) set(k secret) {
 type Conn struct {
 	ep            *Endpoint
 	listener      *Listener // of a passive connection
-	halfOpen      bool      // counted in the listener
 	local, remote netip.AddrPort
 	opener        bool
 	mode          mode
@@ -53,6 +52,7 @@ type Conn struct {
 	peerNoJoin    bool
 	hs            handshake
 	subflows      []*subflow
+	halfJoins     []uint32 // places in Endpoint.joins
 	nextIndex     int
 	turn          int // the subflow polled first
 	signals       []signal
@@ -357,7 +357,6 @@ func (c *Conn) reap(now time.Time) {
 
 func (c *Conn) dropSubflow(i int) {
 	s := c.subflows[i]
-	c.ep.halfJoins.remove(s)
 	delete(c.ep.subflows, s.id)
 	if cc := s.flow.Controller(); c.group != nil && cc != nil {
 		c.group.Remove(cc)
@@ -425,13 +424,7 @@ func (c *Conn) end(now time.Time, err error) {
 // forget takes the connection out of the endpoint's tables; flows that still wait to
 // close stay.
 func (c *Conn) forget() {
-	if c.own.known && c.ep.tokens[c.own.token] == c {
-		delete(c.ep.tokens, c.own.token)
-	}
-	if c.halfOpen {
-		c.halfOpen = false
-		c.listener.halfOpen--
-	}
+	c.dropToken()
 	if c.opened {
 		if c.hs.estab {
 			c.hs.estab = false

@@ -22,6 +22,18 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 		s.conn.settle(now)
 		return
 	}
+	if mapped(seg) {
+		return
+	}
+	short := id.short()
+	if h := e.embryos.find(short); h != nil {
+		e.handleEmbryo(now, h, seg)
+		return
+	}
+	if h := e.joins.find(short); h != nil {
+		e.handleHalfJoin(now, h, seg)
+		return
+	}
 	if w := e.waits.find(id); w != nil {
 		if !w.Reusable(seg) || e.listenerFor(seg.Dst) == nil {
 			if out := e.replies.next(); out != nil && w.HandleSegment(now, seg, out) {
@@ -36,6 +48,9 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 		return
 	}
 	if seg.Flags&(wire.SYN|wire.ACK|wire.RST|wire.FIN) == wire.SYN && e.handleSYN(now, seg, 0) {
+		return
+	}
+	if e.redeem(now, seg) {
 		return
 	}
 	e.stats.NoSuchConn++

@@ -26,7 +26,7 @@ func (e *Endpoint) Dial(now time.Time, local, remote netip.AddrPort) (*Conn, err
 		local = netip.AddrPortFrom(local.Addr(), p)
 	}
 	id := flowID{local, remote}
-	if e.subflows[id] != nil || e.waits.find(id) != nil {
+	if e.busy(id) {
 		return nil, &LocalError{Reason: InUse, What: local.String()}
 	}
 	c := e.newConn()
@@ -50,9 +50,18 @@ func (e *Endpoint) freePort(local netip.Addr, remote netip.AddrPort) (uint16, bo
 			e.port = firstEphemeral
 		}
 		id := flowID{netip.AddrPortFrom(local, p), remote}
-		if e.subflows[id] == nil && e.waits.find(id) == nil {
+		if !e.busy(id) {
 			return p, true
 		}
 	}
 	return 0, false
+}
+
+// busy reports whether these addresses are those of a flow, or were a moment ago.
+func (e *Endpoint) busy(id flowID) bool {
+	if e.subflows[id] != nil || e.waits.find(id) != nil {
+		return true
+	}
+	s := id.short()
+	return e.embryos.find(s) != nil || e.joins.find(s) != nil
 }

@@ -28,11 +28,17 @@ type Endpoint struct {
 	flows tcp.Stats
 	stats Stats
 	isn   tcp.ISN
+	seed  [4]uint64 // of hash tables
+
+	cookies     tcp.SYNCookies
+	cookieKey   [32]byte // of the keys given out without state
+	cookieUntil int64    // until when answers given without state may come back, ns
 
 	subflows  map[flowID]*subflow
 	tokens    map[wire.Token]*Conn
-	halfJoins halfJoins
 	listeners map[netip.AddrPort]*Listener
+	embryos   halves[embryo]
+	joins     halves[halfJoin]
 	waits     timeWaits
 	paths     []Path
 	port      uint16 // the ephemeral port tried next
@@ -81,6 +87,7 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 			e.isn.Secret[i+j] = byte(v >> (8 * j))
 		}
 	}
+	e.derive()
 	if !cfg.Plain {
 		e.Prepare(e.cfg.KeyPool)
 	}
@@ -154,12 +161,13 @@ func (e *Endpoint) HandleTimer(now time.Time) {
 		c.handleTimer(now)
 		c.settle(now)
 	}
+	e.expireHalves(now)
 	e.waits.expire(t)
 }
 
 // Deadline returns when HandleTimer is due; zero: never.
 func (e *Endpoint) Deadline() time.Time {
-	at := e.waits.next()
+	at := sooner(e.waits.next(), sooner(e.embryos.next(), e.joins.next()))
 	if len(e.timers) > 0 {
 		at = sooner(at, e.timers[0].due)
 	}
@@ -170,7 +178,7 @@ func (e *Endpoint) Deadline() time.Time {
 // Options are appended to seg.Options[:0]; seg.Payload is valid until the next Handle
 // or application call. Where seg.Sum is SumGood, seg.PayloadSum is the payload's sum.
 func (e *Endpoint) PollSegment(now time.Time, seg *wire.Segment) bool {
-	if e.replies.poll(seg) {
+	if e.replies.poll(seg) || e.pollEmbryo(now, seg) || e.pollHalfJoin(now, seg) {
 		return true
 	}
 	for c := e.run.front(); c != nil; c = e.run.front() {

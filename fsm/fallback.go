@@ -83,9 +83,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	c.mode = plain
 	c.fb.done = true
 	c.uncouple()
-	if c.own.known && c.ep.tokens[c.own.token] == c {
-		delete(c.ep.tokens, c.own.token)
-	}
+	c.dropToken()
 	if c.hs.estab {
 		c.hs.estab = false
 		c.ep.stats.MPCurrEstab--

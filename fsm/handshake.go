@@ -37,45 +37,6 @@ func sane(m *wire.MPCapable, seg *wire.Segment) bool {
 	return m.Fits(seg.Flags, len(seg.Payload)) && m.Flags&wire.CapableExtension == 0 && m.Flags&wire.CapableHMAC != 0
 }
 
-// judgeSYN decides what a SYN asks of a listener. It may be called again for a
-// repeated SYN, until the third packet settles the matter (R3.1-43).
-func (c *Conn) judgeSYN(seg *wire.Segment, o *options) {
-	e := c.ep
-	if e.cfg.Plain {
-		return
-	}
-	m := &o.capable
-	ok := o.hasCapable && !o.hasJoin && sane(m, seg) && e.cfg.Versions.has(m.Version)
-	if ok {
-		e.stats.MPCapableSYNRX++
-		ok = !(e.cfg.RefuseChecksum && m.Flags&wire.CapableChecksum != 0) // R3.1-35
-	}
-	c.hs.synOption = ok
-	if !ok {
-		if !c.own.known {
-			c.mode = plain // R3.1-40: no option in the SYN/ACK either
-			c.uncouple()
-		}
-		return
-	}
-	if !c.own.known {
-		s, unique := e.newSecret(m.Version)
-		if !unique {
-			c.mode, c.hs.synOption = plain, false
-			return
-		}
-		c.own.set(s)
-		e.tokens[s.token] = c
-	} else if c.version != m.Version {
-		c.hs.synOption = false
-		return
-	}
-	c.mode, c.version = asking, m.Version
-	// Either side's wish turns checksums on (R3.1-33).
-	c.checksum = !e.cfg.NoChecksum || m.Flags&wire.CapableChecksum != 0
-	c.notePeer(m)
-}
-
 // notePeer takes the peer's key and wishes from an option that has its key.
 func (c *Conn) notePeer(m *wire.MPCapable) {
 	if m.HasSender {
@@ -107,27 +68,19 @@ func (c *Conn) judgeSYNACK(now time.Time, seg *wire.Segment, o *options) {
 // of the connection. It reports whether the packet is to be processed.
 func (c *Conn) judgeACK(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
 	e := c.ep
-	m := &o.capable
-	if o.hasCapable && sane(m, seg) && m.Version == c.version && m.HasReceiver && m.Receiver == c.own.key &&
-		(c.version != wire.V0 || m.Sender == c.peer.key) {
-		e.stats.MPCapableACKRX++
-		c.notePeer(m)
+	x := embryo{own: c.own.secret, peerKey: c.peer.key, version: c.version}
+	switch x.judge(s.flow.SYNs(), seg.Seq == s.flow.IRS()+1, seg, o) {
+	case thirdLate:
+		return false
+	case thirdProven:
+		if o.hasCapable {
+			e.stats.MPCapableACKRX++
+			c.notePeer(&o.capable)
+		}
 		c.mode = multi
 		return true
 	}
-	if o.hasDSS && !o.hasCapable {
-		if c.version == wire.V0 {
-			c.mode = multi // the SYN brought the key, so the mapping can be checked (V0-12)
-			return true
-		}
-		// The third ACK, or the first data, is late or lost, and its key with it.
-		// It will be repeated: unless this is that very octet (R3.1-14, R3.1-45).
-		first := seg.Seq == s.flow.IRS()+1
-		if !first || len(seg.Payload) == 0 && s.flow.SYNs() < 3 {
-			return false
-		}
-	}
-	c.fallBack(now, nil, &e.stats.MPCapableFallbackACK, "MPCapableFallbackACK") // R3.1-41, P-3.1-07
+	c.fallBack(now, nil, &e.stats.MPCapableFallbackACK, "MPCapableFallbackACK")
 	return true
 }
 
@@ -144,8 +97,6 @@ func (c *Conn) shake(now time.Time, s *subflow, seg *wire.Segment, o *options, o
 		}
 	case tcp.SynReceived:
 		switch {
-		case seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN && !c.opener:
-			c.judgeSYN(seg, o)
 		case ok && c.mode == asking && !seg.Flags.Has(wire.RST):
 			return c.judgeACK(now, s, seg, o)
 		}
@@ -158,13 +109,7 @@ func (c *Conn) shook(now time.Time, s *subflow) {
 	s.up = true
 	c.opened = true
 	c.snd.edge = max(c.snd.edge, uint64(s.flow.PeerWindow()))
-	if c.halfOpen {
-		c.halfOpen = false
-		c.listener.halfOpen--
-		if c.listener.closed {
-			c.Abort(now)
-			return
-		}
+	if c.listener != nil {
 		c.listener.ready = append(c.listener.ready, c)
 	}
 	if c.mode == multi {
@@ -180,12 +125,12 @@ func (c *Conn) shook(now time.Time, s *subflow) {
 }
 
 // capable is the option of this side, as far as its flags go.
-func (c *Conn) capable() wire.MPCapable {
-	m := wire.MPCapable{Version: c.version, Flags: wire.CapableHMAC} // R3.1-26, R3.1-36
-	if c.checksum {
+func (e *Endpoint) capable(v wire.Version, checksum bool) wire.MPCapable {
+	m := wire.MPCapable{Version: v, Flags: wire.CapableHMAC} // R3.1-26, R3.1-36
+	if checksum {
 		m.Flags |= wire.CapableChecksum
 	}
-	if c.ep.cfg.NoJoin && c.version != wire.V0 {
+	if e.cfg.NoJoin && v != wire.V0 {
 		m.Flags |= wire.CapableNoJoin
 	}
 	return m
@@ -200,7 +145,7 @@ func (c *Conn) dressSYN(now time.Time, s *subflow, seg *wire.Segment) {
 	if c.mode != asking {
 		return
 	}
-	m := c.capable()
+	m := c.ep.capable(c.version, c.checksum)
 	switch {
 	case !c.opener:
 		if !c.hs.synOption {
@@ -226,7 +171,7 @@ func (c *Conn) dressSYN(now time.Time, s *subflow, seg *wire.Segment) {
 
 // bothKeys is the option of the third ACK.
 func (c *Conn) bothKeys() wire.MPCapable {
-	m := c.capable()
+	m := c.ep.capable(c.version, c.checksum)
 	m.HasSender, m.Sender = true, c.own.key
 	m.HasReceiver, m.Receiver = true, c.peer.key
 	return m

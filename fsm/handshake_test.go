@@ -212,18 +212,6 @@ func TestTokenCollision(t *testing.T) { // R3.1-11, R3.1-12
 	}
 }
 
-func TestHalfOpenLimit(t *testing.T) { // NOTES section 4: half-open first subflows
-	b := newBench(t, false, func(c *Config) { c.MaxHalfOpen = 3 })
-	for i := range 5 {
-		seg := wire.Segment{Src: b.remote, Dst: b.local, Seq: uint32(i), Flags: wire.SYN, Window: 100}
-		seg.Src = addPort(seg.Src, i) // one address, five ports
-		b.ep.HandleSegment(b.now, &seg)
-	}
-	if len(b.ep.subflows) != 3 || b.ep.stats.ListenOverflows != 2 {
-		t.Error(len(b.ep.subflows), "half-open,", b.ep.stats.ListenOverflows, "refused")
-	}
-}
-
 func TestUnknownToken(t *testing.T) { // R3.2-10, R3.2-16, R3.2-18
 	b := newBench(t, false)
 	b.ourISN = 0

@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"crypto/subtle"
 	"net/netip"
 	"time"
 
@@ -55,7 +54,7 @@ func (c *Conn) Join(now time.Time, local, remote netip.AddrPort, backup bool) er
 		local = netip.AddrPortFrom(local.Addr(), p)
 	}
 	id := flowID{local, remote}
-	if e.subflows[id] != nil || e.waits.find(id) != nil {
+	if e.busy(id) {
 		return &LocalError{Reason: InUse, What: local.String()}
 	}
 	aid, ok := c.localID(local.Addr())
@@ -83,7 +82,7 @@ func (e *Endpoint) handleJoinSYN(now time.Time, seg *wire.Segment) bool {
 		e.reset(seg, wire.ResetMPTCPError) // R3.2-10, R3.2-16, R3.2-18
 		return true
 	}
-	embryo, ok := tcp.ParseSYN(seg)
+	syn, ok := tcp.ParseSYN(seg)
 	switch {
 	case !ok, !c.joinable(), e.cfg.NoJoin && seg.Dst == c.local, c.crowd() >= e.cfg.MaxSubflows:
 		e.stats.MPJoinRejected++
@@ -96,19 +95,10 @@ func (e *Endpoint) handleJoinSYN(now time.Time, seg *wire.Segment) bool {
 		e.reset(seg, wire.ResetNoResources)
 		return true
 	}
-	f, err := tcp.Accept(now, e.tcp, e.params(now, seg.Dst, seg.Src, 0), embryo)
-	if err != nil {
-		return true
-	}
-	e.admitJoin(c)
-	s := c.addSubflow(f)
-	e.halfJoins.add(s)
-	s.join = joinState{active: true, nonce: uint32(e.cfg.Rand.Uint64()), peerNonce: j.Nonce, id: id,
-		peerID: j.ID, backup: j.Backup}
 	if j.Backup {
 		e.stats.MPJoinSynBackupRx++
 	}
-	e.wake(c)
+	e.keepJoin(now, c, seg, syn, id)
 	return true
 }
 
@@ -117,68 +107,16 @@ func (c *Conn) joinable() bool {
 	return c.mode == multi && c.opened && c.hs.proven && !c.fb.failed && !c.finished && !c.fast.waiting && !c.ended
 }
 
-// crowd is how many subflows there are, joins of the peer's that are not proven left
-// out: those have a limit of their own, lest a flood of them shut out everyone.
+// crowd is how many subflows there are. Joins of the peer's that are not proven are
+// none yet, and have a limit of their own, lest a flood of them shut out everyone.
 func (c *Conn) crowd() int {
 	n := 0
 	for _, s := range c.subflows {
-		if !s.doomed && (s.up || !s.join.active || s.join.opener) {
+		if !s.doomed {
 			n++
 		}
 	}
 	return n
-}
-
-// admitJoin makes room for a half-open join of c's within both limits, by giving up
-// one by chance: a flood of forged ones cannot keep a real one out for long.
-func (e *Endpoint) admitJoin(c *Conn) {
-	own := 0
-	var pick *subflow
-	for _, s := range c.subflows {
-		if s.half > 0 {
-			if own++; e.cfg.Rand.Uint64()%uint64(own) == 0 {
-				pick = s
-			}
-		}
-	}
-	h := &e.halfJoins
-	switch {
-	case own >= e.cfg.MaxHalfJoins:
-	case h.len() >= e.cfg.MaxHalfJoinsAll:
-		pick = h.q[e.cfg.Rand.Uint64()%uint64(h.len())]
-	default:
-		return
-	}
-	e.stats.MPJoinEvicted++
-	x := pick.conn
-	for i, s := range x.subflows {
-		if s == pick {
-			x.dropSubflow(i)
-			return
-		}
-	}
-}
-
-// halfJoins are the joins of peers that are not proven, of all connections.
-type halfJoins struct{ q []*subflow }
-
-func (h *halfJoins) len() int { return len(h.q) }
-
-func (h *halfJoins) add(s *subflow) {
-	h.q = append(h.q, s)
-	s.half = len(h.q)
-}
-
-// remove forgets s, if it is one.
-func (h *halfJoins) remove(s *subflow) {
-	if s.half == 0 {
-		return
-	}
-	last := len(h.q) - 1
-	h.q[s.half-1] = h.q[last]
-	h.q[s.half-1].half = s.half
-	h.q[last] = nil
-	h.q, s.half = h.q[:last], 0
 }
 
 // shakeJoin takes the handshake of a join forward. It reports whether seg is to be
@@ -204,19 +142,6 @@ func (c *Conn) shakeJoin(now time.Time, s *subflow, seg *wire.Segment, o *option
 				c.ep.stats.MPJoinSynAckBackupRx++
 			}
 			j.pre = true
-		}
-	case tcp.SynReceived:
-		c.ep.stats.MPJoinAckRx++
-		want := wire.JoinHMAC160(c.version, c.peer.key, c.own.key, j.peerNonce, j.nonce)
-		if !o.hasJoin || o.join.Form != wire.JoinACK || subtle.ConstantTimeCompare(want[:], o.join.HMAC[:]) != 1 {
-			c.ep.stats.MPJoinAckHMacFailure++
-			c.resetSubflow(now, s, wire.ResetMPTCPError) // R3.2-19
-			return false
-		}
-		if !c.joinable() || c.crowd() >= c.ep.cfg.MaxSubflows { // it fell back, or others came first
-			c.ep.stats.MPJoinRejected++
-			c.resetSubflow(now, s, wire.ResetProhibited)
-			return false
 		}
 	}
 	return true
@@ -246,7 +171,6 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 		s.flow.RequestAck() // the fourth ACK (R3.2-12)
 	}
 	j.pre = false
-	c.ep.halfJoins.remove(s)
 	s.up = true
 	s.optAt = nanos(now)
 	c.openWindow(now)
@@ -279,16 +203,11 @@ func (c *Conn) onJoin(now time.Time) {
 // maxJoinTries bounds the retransmissions of a third ACK.
 const maxJoinTries = 6
 
-// dressJoinSYN puts MP_JOIN on a SYN or SYN/ACK (R3.2-01, R3.2-02).
+// dressJoinSYN puts MP_JOIN on a SYN (R3.2-01); SYN/ACKs are pollHalfJoin's.
 func (c *Conn) dressJoinSYN(s *subflow, seg *wire.Segment) {
 	j := &s.join
 	m := wire.MPJoin{Form: wire.JoinSYN, Backup: j.ownBackup, ID: j.id, Token: c.peer.token, Nonce: j.nonce}
-	if j.opener {
-		c.ep.stats.MPJoinSynTx++
-	} else {
-		m.Form = wire.JoinSYNACK
-		m.HMAC64 = wire.JoinHMAC64(c.version, c.own.key, c.peer.key, j.nonce, j.peerNonce)
-	}
+	c.ep.stats.MPJoinSynTx++
 	seg.Options, _ = m.Append(seg.Options)
 }
 

@@ -12,8 +12,8 @@ import (
 type Listener struct {
 	ep       *Endpoint
 	local    netip.AddrPort
-	halfOpen int
-	ready    []*Conn
+	halfOpen int     // embryos
+	ready    []*Conn // at most Config.Backlog
 	closed   bool
 }
 
@@ -38,6 +38,7 @@ func (l *Listener) Accept() (*Conn, bool) {
 		return nil, false
 	}
 	c := l.ready[0]
+	l.ready[0] = nil
 	l.ready = l.ready[1:]
 	return c, true
 }
@@ -53,6 +54,11 @@ func (l *Listener) Close(now time.Time) {
 		c.Abort(now)
 	}
 	l.ready = nil
+	l.ep.embryos.all(func(h *half[embryo]) {
+		if h.x.l == l {
+			l.ep.dropEmbryo(h)
+		}
+	})
 }
 
 // handleSYN takes a SYN that belongs to no flow. It reports false when nobody wants
@@ -71,36 +77,33 @@ func (e *Endpoint) handleSYN(now time.Time, seg *wire.Segment, iss uint32) bool 
 	if o.hasCapable && o.capable.Version == wire.V0 && o.capable.Flags&wire.CapableExtension != 0 && e.cfg.Versions.has(wire.V0) && !e.cfg.Plain {
 		return true // version 0 wants silence where it does not understand B (V0-07)
 	}
-	embryo, ok := tcp.ParseSYN(seg)
-	if !ok {
+	syn, ok := tcp.ParseSYN(seg)
+	switch {
+	case !ok:
 		return false
-	}
-	if l.halfOpen >= e.cfg.MaxHalfOpen {
+	case len(l.ready) >= e.cfg.Backlog:
 		e.stats.ListenOverflows++
-		return true
+	case l.halfOpen >= e.cfg.MaxHalfOpen:
+		e.answerStateless(now, seg)
+	default:
+		e.keep(now, l, seg, syn, iss)
 	}
-	c := e.newConn()
-	c.listener = l
-	c.judgeSYN(seg, o)
-	f, err := tcp.Accept(now, e.tcp, e.params(now, seg.Dst, seg.Src, iss), embryo)
-	if err != nil {
-		c.forget()
-		return true
-	}
-	l.halfOpen++
-	c.halfOpen = true
-	c.addSubflow(f)
-	e.wake(c)
 	return true
 }
 
-// params are the parameters of a new flow.
+// params are the parameters of a new flow; its number is at least least, if that is
+// not 0.
 func (e *Endpoint) params(now time.Time, local, remote netip.AddrPort, least uint32) tcp.Params {
-	p := e.pathOf(local.Addr())
-	iss, offset := e.isn.Next(now, local, remote)
-	if least != 0 && int32(iss-least) < 0 {
-		iss = least
+	p := e.paramsOf(local, remote)
+	p.ISS, p.TSOffset = e.isn.Next(now, local, remote)
+	if least != 0 && int32(p.ISS-least) < 0 {
+		p.ISS = least
 	}
-	return tcp.Params{Local: local, Remote: remote, Path: p.ID, ISS: iss, TSOffset: offset, MTU: p.MTU, Offload: p.Max,
-		Window: e.cfg.ReceiveBuffer}
+	return p
+}
+
+// paramsOf is params without the numbers.
+func (e *Endpoint) paramsOf(local, remote netip.AddrPort) tcp.Params {
+	p := e.pathOf(local.Addr())
+	return tcp.Params{Local: local, Remote: remote, Path: p.ID, MTU: p.MTU, Offload: p.Max, Window: e.cfg.ReceiveBuffer}
 }

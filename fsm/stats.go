@@ -66,7 +66,10 @@ type Stats struct {
 	WinProbe             uint64 // data-level window probes
 	DataAckBeyond        uint64 // DATA_ACKs of data never sent
 	InCsumErrors         uint64 // TCP checksums that failed
-	ListenOverflows      uint64 // SYNs dropped: too many half-open
+	ListenOverflows      uint64 // SYNs and third packets passed over: too many wait for Accept
+	SyncookiesSent       uint64 // SYNs answered without state
+	SyncookiesRecv       uint64 // ...and third packets that came of it
+	SyncookiesFailed     uint64 // third packets that fit no answer of ours
 	SubflowStale         uint64
 	SubflowRecover       uint64
 	NoSuchConn           uint64 // segments that belong to nothing

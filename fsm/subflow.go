@@ -17,7 +17,6 @@ type subflow struct {
 	up     bool // data may flow: behind the handshake and, of a join, the fourth ACK
 	doomed bool // reset by us; only the RST is still to be sent
 	fin    bool // our FIN was asked for
-	half   int  // place in the endpoint's half-open joins, and one; 0: not among them
 	ask    ask
 	missed int  // expiries of the data-level timer since it last delivered anything of what was missing
 	stale  bool // it delivers nothing: no new data until it does

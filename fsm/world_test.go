@@ -287,6 +287,9 @@ func (w *world) idle() {
 		if len(ep.subflows) != 0 || len(ep.tokens) != 0 || len(ep.waits.m) != 0 {
 			w.t.Errorf("end %d keeps %d subflows, %d tokens, %d records of TIME-WAIT", i, len(ep.subflows), len(ep.tokens), len(ep.waits.m))
 		}
+		if ep.embryos.n != 0 || ep.joins.n != 0 || w.listen.halfOpen != 0 {
+			w.t.Errorf("end %d keeps %d embryos, %d half-open joins", i, ep.embryos.n, ep.joins.n)
+		}
 		if ep.stats.MPCurrEstab != 0 {
 			w.t.Errorf("end %d: MPCurrEstab is %d", i, ep.stats.MPCurrEstab)
 		}
