@@ -41,6 +41,7 @@ var layers = []layer{
 	{pkg: "pcap/trace", may: "wire dataseq reasm pcap"},
 	{pkg: "peer/lab", modules: "golang.org/x/sys"},
 	{pkg: "peer/link", may: "wire", modules: "golang.org/x/sys"},
+	{pkg: "peer/bump", may: "checksum wire fsm/netsim peer/link", modules: "golang.org/x/sys"},
 	{pkg: "peer", may: "fsm wire peer/link", modules: "golang.org/x/sys"},
 }
 
