@@ -1,0 +1,51 @@
+package pathmgr
+
+import "time"
+
+const (
+	firstRetry = time.Second
+	maxRetry   = time.Minute
+	maxPenalty = time.Hour // of announced addresses that do not answer
+)
+
+// retry is when something that failed may be tried again.
+type retry struct {
+	fails int
+	next  time.Time // not before; zero: at once
+	never bool
+}
+
+// failed notes a failure; a longer time each time it happens.
+func (r *retry) failed(now time.Time) {
+	r.next = now.Add(min(firstRetry<<min(r.fails, 10), maxRetry))
+	r.fails++
+}
+
+// passing reports whether a subflow that ended like this may be opened again.
+func (ev *Event) passing() bool {
+	switch ev.Cause {
+	case TimedOut, Unopened:
+		return true
+	case Reset:
+		return ev.Transient || !ev.Reason && ev.Worked
+	case Refused:
+		return ev.Transient
+	}
+	return false
+}
+
+// waker gathers the time at which something is due.
+type waker struct{ at time.Time }
+
+func (w *waker) by(t time.Time) {
+	if w.at.IsZero() || t.Before(w.at) {
+		w.at = t
+	}
+}
+
+func (w *waker) append(out []Action) []Action {
+	if !w.at.IsZero() {
+		out = append(out, Action{Do: Wake, At: w.at})
+	}
+	return out
+}
