@@ -123,7 +123,11 @@ func (s *Slot) Logging() bool { return s.w.Log != nil }
 // Log tells of one edit, in one line without the element's name.
 func (s *Slot) Log(dir Dir, text string) {
 	if s.w.Log != nil {
-		s.w.Log(Entry{At: s.Now(), Path: s.path.id, Element: s.el.String(), Dir: dir, Text: text})
+		name := "end of the path" // which drops what is sent while it is down
+		if s.el != nil {
+			name = s.el.String()
+		}
+		s.w.Log(Entry{At: s.Now(), Path: s.path.id, Element: name, Dir: dir, Text: text})
 	}
 }
 
