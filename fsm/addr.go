@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm/pathmgr"
 	"github.com/mptcp-go/mptcp/wire"
 )
 
@@ -377,9 +378,10 @@ func (c *Conn) takeAddAddr(now time.Time, s *subflow, a *wire.AddAddr) {
 			c.ep.stats.AddAddrDrop++ // an id names one address until it is withdrawn (R3.4.1-18)
 			return
 		}
-		if c.remoteAddrs[i] != r {
+		if old := c.remoteAddrs[i]; old != r {
 			c.remoteAddrs[i] = r // another port (R3.4.1-17)
 			c.happened(AddrsChanged)
+			c.manage(now, pathmgr.Event{Kind: pathmgr.AddrRemoved, Remote: old.Addr})
 		}
 	}
 	if !known {
@@ -390,6 +392,7 @@ func (c *Conn) takeAddAddr(now time.Time, s *subflow, a *wire.AddAddr) {
 		c.remoteAddrs = append(c.remoteAddrs, r)
 		c.happened(AddrsChanged)
 	}
+	c.manage(now, pathmgr.Event{Kind: pathmgr.AddrAdded, Remote: r.Addr})
 	for i := range c.signals {
 		if g := &c.signals[i]; g.add.Echo && g.add.ID == a.ID && g.add.Port == a.Port {
 			return // the echo waits already
@@ -414,8 +417,10 @@ func (c *Conn) takeRemove(now time.Time, id uint8) {
 	for i := range c.remoteAddrs {
 		if c.remoteAddrs[i].ID == id {
 			known = true
+			gone := c.remoteAddrs[i].Addr
 			c.remoteAddrs = append(c.remoteAddrs[:i], c.remoteAddrs[i+1:]...)
 			c.happened(AddrsChanged)
+			c.manage(now, pathmgr.Event{Kind: pathmgr.AddrRemoved, Remote: gone})
 			break
 		}
 	}

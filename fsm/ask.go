@@ -12,25 +12,27 @@ import (
 type ask struct {
 	since int64 // when the first keepalive was due; 0: nothing is asked
 	next  int64 // when the next one is
+	wait  int64 // how long the last was waited for
 	tries int
 }
 
 // maxAsks is how many keepalives go unanswered before the subflow is given up.
-const maxAsks = 4
+const maxAsks = 3
 
 // askPath begins to ask on s. Until the answer comes s is as good as a backup.
 func (c *Conn) askPath(now time.Time, s *subflow) {
 	if s.ask.since != 0 || !s.up || s.doomed {
 		return // it is being asked: a flood of REMOVE_ADDRs causes no flood of probes
 	}
-	s.ask.since = nanos(now)
+	s.ask.since, s.ask.wait = nanos(now), int64(s.flow.RTO())
 	c.askAgain(now, s)
 	c.timers.arm(timerAsk, sooner(c.timers[timerAsk], s.ask.next))
 }
 
 func (c *Conn) askAgain(now time.Time, s *subflow) {
 	s.flow.AskPeer()
-	s.ask.next = nanos(now) + int64(min(s.flow.RTO()<<s.ask.tries, maxInterval))
+	s.ask.next = nanos(now) + s.ask.wait
+	s.ask.wait = min(2*s.ask.wait, int64(maxInterval))
 	s.ask.tries++
 	c.ep.wake(c)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/cong"
+	"github.com/mptcp-go/mptcp/fsm/pathmgr"
 	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
@@ -120,6 +121,16 @@ type Config struct {
 	// default 4, the first and three retransmissions.
 	MaxRemoteAddrs, AddAddrTries int
 
+	// PathManager makes the path manager of a connection. Default: none, which is as
+	// pathmgr.Passive: subflows are opened and addresses announced by calls of the
+	// application only. pathmgr.NewFullMesh uses every address there is. Either way the
+	// address of a path that went is withdrawn.
+	PathManager func() pathmgr.Manager
+
+	// JoinTimeout is how long a join is tried, by either side: default 15 s, in which
+	// four SYNs are sent.
+	JoinTimeout time.Duration
+
 	// StaleAfter is how many data-level retransmission intervals a subflow may deliver
 	// nothing of what is missing before it gets no new data, and all it has goes to
 	// others: default 4.
@@ -185,6 +196,9 @@ func (c *Config) validate() error {
 	}
 	if c.Versions > OnlyV0 {
 		return &LocalError{Reason: BadConfig, What: "Config.Versions"}
+	}
+	if c.JoinTimeout == 0 {
+		c.JoinTimeout = 15 * time.Second
 	}
 	if c.NoSubflow == 0 {
 		c.NoSubflow = time.Minute

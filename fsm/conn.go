@@ -7,6 +7,7 @@ import (
 
 	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/fsm/cong"
+	"github.com/mptcp-go/mptcp/fsm/pathmgr"
 	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
@@ -57,6 +58,7 @@ type Conn struct {
 	turn          int // the subflow polled first
 	signals       []signal
 	remoteAddrs   []RemoteAddr
+	mgr           *managed    // nil: passive, or not yet
 	localAddrs    []localAddr // our addresses but the first, with their ids
 	lastID        uint8       // given last
 	sched         sched.Scheduler
@@ -282,6 +284,7 @@ func (c *Conn) settle(now time.Time) {
 	if c.ended && len(c.subflows) == 0 {
 		return
 	}
+	c.startManager(now)
 	c.closeSubflows(now)
 	c.reap(now)
 	c.ep.wake(c)
@@ -323,6 +326,9 @@ func (c *Conn) handleTimer(now time.Time) {
 	}
 	if c.timers.expired(timerAsk, t) {
 		c.onAsk(now)
+	}
+	if c.timers.expired(timerManage, t) {
+		c.manage(now, pathmgr.Event{Kind: pathmgr.Woken})
 	}
 	if c.timers.expired(timerLonely, t) {
 		c.abandon(now, &LocalError{Reason: NoSubflow})
@@ -371,6 +377,7 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 	}
 	c.happened(SubflowDown)
 	c.abandonData(now, s)
+	defer c.subflowLost(now, s, err)
 	if len(c.subflows) > 0 && (c.fast.waiting || c.mode != multi || c.finished || c.anyUp() != nil) {
 		return
 	}

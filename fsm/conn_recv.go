@@ -106,7 +106,7 @@ func (c *Conn) takeOptions(now time.Time, s *subflow, seg *wire.Segment, o *opti
 	}
 	if o.hasRst && seg.Flags.Has(wire.RST) { // without the RST flag it means nothing
 		c.ep.stats.MPRstRx++
-		s.join.refused = o.rst.Reason.Known()
+		s.rst = heardReset{o.rst, true}
 	}
 	if o.hasFastclose && !c.takeFastclose(now, s, seg, o) {
 		return false

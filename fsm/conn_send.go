@@ -44,7 +44,7 @@ func (c *Conn) poll(now time.Time, seg *wire.Segment) bool {
 		for i := range c.subflows {
 			k := c.turn + i
 			if n := len(c.subflows); k >= n {
-				k -= n
+				k %= n // some may have gone since the last turn
 			}
 			if c.pollSubflow(now, c.subflows[k], seg) {
 				c.turn = k

@@ -60,7 +60,7 @@ func (e *Endpoint) wants(seg *wire.Segment, o *options) bool {
 func (e *Endpoint) keep(now time.Time, l *Listener, seg *wire.Segment, syn tcp.Embryo, iss uint32) {
 	p := e.params(now, seg.Dst, seg.Src, iss)
 	h := e.embryos.add(flowID{seg.Dst, seg.Src}.short())
-	h.HalfOpen = tcp.NewHalfOpen(e.tcp, &p, syn)
+	h.HalfOpen, h.path = tcp.NewHalfOpen(e.tcp, &p, syn), seg.Path
 	h.x.l = l
 	e.judgeSYN(&h.x, seg, &e.opts)
 	l.halfOpen++
@@ -78,7 +78,7 @@ func (e *Endpoint) dropEmbryo(h *half[embryo]) {
 
 // handleEmbryo takes a segment with the addresses of h.
 func (e *Endpoint) handleEmbryo(now time.Time, h *half[embryo], seg *wire.Segment) {
-	p := e.paramsOf(seg.Dst, seg.Src)
+	p := e.answerTo(seg)
 	switch h.Judge(now, e.tcp, &p, seg) {
 	case tcp.StepAnswer:
 		e.opts.parse(seg.Options, wire.V1)
@@ -185,7 +185,7 @@ func (e *Endpoint) pollEmbryo(now time.Time, seg *wire.Segment) bool {
 		return false
 	}
 	id := h.id.long()
-	p := e.paramsOf(id.local, id.remote)
+	p := e.answerOn(h.path, id.local, id.remote)
 	h.Answer(now, e.tcp, &p, seg)
 	if x := &h.x; x.option {
 		m := e.capable(x.version, x.checksum)
@@ -207,7 +207,7 @@ func (e *Endpoint) expireHalves(now time.Time) {
 		}
 	}
 	for h := e.joins.due(t); h != nil; h = e.joins.due(t) {
-		if h.Expire(now, e.tcp) {
+		if h.Expire(now, e.joinTCP) {
 			e.joins.put(h, toAnswer)
 		} else {
 			e.dropJoin(h)

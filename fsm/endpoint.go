@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/sched"
@@ -23,12 +24,13 @@ import (
 // above; then PollEvent, likewise. Deadline is right once PollSegment has reported
 // false.
 type Endpoint struct {
-	cfg   Config
-	tcp   *tcp.Config
-	flows tcp.Stats
-	stats Stats
-	isn   tcp.ISN
-	seed  [4]uint64 // of hash tables
+	cfg     Config
+	tcp     *tcp.Config
+	joinTCP *tcp.Config // the same, but for the patience of the handshake
+	flows   tcp.Stats
+	stats   Stats
+	isn     tcp.ISN
+	seed    [4]uint64 // of hash tables
 
 	cookies     tcp.SYNCookies
 	cookieKey   [32]byte // of the keys given out without state
@@ -81,6 +83,9 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 	if e.tcp.Stats == nil {
 		e.tcp.Stats = &e.flows
 	}
+	joins := *e.tcp
+	joins.SYNTimeout = e.cfg.JoinTimeout
+	e.joinTCP = &joins
 	for i := 0; i < len(e.isn.Secret); i += 8 {
 		v := e.cfg.Rand.Uint64()
 		for j := range 8 {
@@ -100,16 +105,31 @@ func (e *Endpoint) Stats() *Stats { return &e.stats }
 // FlowStats returns the counters of TCP, over all subflows.
 func (e *Endpoint) FlowStats() *tcp.Stats { return e.tcp.Stats }
 
-// HandlePath tells of a path that came, changed or, without Up, went. Flows that
-// leave by it stay; what they are bound to is their address.
+// HandlePath tells of a path that came, changed or, without Up, went. Connections
+// withdraw the address of one that went if they have another subflow to say so on; a
+// subflow that is the only one waits for its path to come back. Path managers hear of
+// it.
 func (e *Endpoint) HandlePath(now time.Time, p Path) {
-	for i := range e.paths {
-		if e.paths[i].ID == p.ID {
+	var old Path
+	i := slices.IndexFunc(e.paths, func(x Path) bool { return x.ID == p.ID })
+	if i < 0 {
+		e.paths = append(e.paths, p)
+	} else {
+		old, e.paths[i] = e.paths[i], p
+	}
+	if old.Up && (!p.Up || p.Local != old.Local) {
+		if p.Up { // another address: the old one went
+			e.paths[i] = old
+			e.paths[i].Up = false
+			e.pathWent(now, e.paths[i])
 			e.paths[i] = p
-			return
+		} else {
+			e.pathWent(now, p)
 		}
 	}
-	e.paths = append(e.paths, p)
+	if p.Up && (!old.Up || p.Local != old.Local) {
+		e.pathCame(now, p)
+	}
 }
 
 // pathOf returns the path with the address local, and a default where there is none.

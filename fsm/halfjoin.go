@@ -33,7 +33,7 @@ func (e *Endpoint) keepJoin(now time.Time, c *Conn, seg *wire.Segment, syn tcp.E
 	j := &e.opts.join
 	p := e.params(now, seg.Dst, seg.Src, 0)
 	h := e.joins.add(flowID{seg.Dst, seg.Src}.short())
-	h.HalfOpen = tcp.NewHalfOpen(e.tcp, &p, syn)
+	h.HalfOpen, h.path = tcp.NewHalfOpen(e.joinTCP, &p, syn), seg.Path
 	h.x = halfJoin{token: c.own.token, nonce: uint32(e.cfg.Rand.Uint64()), peerNonce: j.Nonce, id: id,
 		peerID: j.ID, backup: j.Backup}
 	c.halfJoins = append(c.halfJoins, h.self)
@@ -66,12 +66,12 @@ func (c *Conn) dropToken() {
 
 // handleHalfJoin takes a segment with the addresses of h.
 func (e *Endpoint) handleHalfJoin(now time.Time, h *half[halfJoin], seg *wire.Segment) {
-	p := e.paramsOf(seg.Dst, seg.Src)
-	switch h.Judge(now, e.tcp, &p, seg) {
+	p := e.answerTo(seg)
+	switch h.Judge(now, e.joinTCP, &p, seg) {
 	case tcp.StepAnswer:
 		e.joins.put(h, toAnswer)
 	case tcp.StepChallenge:
-		if out := e.replies.next(); out != nil && h.Challenge(now, e.tcp, &p, out) {
+		if out := e.replies.next(); out != nil && h.Challenge(now, e.joinTCP, &p, out) {
 			e.replies.commit()
 		}
 	case tcp.StepRefuse:
@@ -105,7 +105,7 @@ func (e *Endpoint) promoteJoin(now time.Time, h *half[halfJoin], seg *wire.Segme
 		e.reset(seg, wire.ResetProhibited)
 		return
 	}
-	f, err := h.Promote(now, e.tcp, p)
+	f, err := h.Promote(now, e.joinTCP, p)
 	if err != nil {
 		return
 	}
@@ -123,8 +123,8 @@ func (e *Endpoint) pollHalfJoin(now time.Time, seg *wire.Segment) bool {
 		return false
 	}
 	id := h.id.long()
-	p := e.paramsOf(id.local, id.remote)
-	h.Answer(now, e.tcp, &p, seg)
+	p := e.answerOn(h.path, id.local, id.remote)
+	h.Answer(now, e.joinTCP, &p, seg)
 	x, c := &h.x, e.tokens[h.x.token]
 	m := wire.MPJoin{Form: wire.JoinSYNACK, ID: x.id, Nonce: x.nonce,
 		HMAC64: wire.JoinHMAC64(c.version, c.own.key, c.peer.key, x.nonce, x.peerNonce)}

@@ -49,7 +49,8 @@ type half[T any] struct {
 	tcp.HalfOpen
 	id                      shortID
 	self, chain, next, prev uint32
-	list                    uint8 // 0: none; 1: to be answered; from 2 on: by backoff
+	list                    uint8  // 0: none; 1: to be answered; from 2 on: by backoff
+	path                    uint16 // by which the SYN came
 	x                       T
 }
 

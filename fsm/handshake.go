@@ -106,7 +106,7 @@ func (c *Conn) shake(now time.Time, s *subflow, seg *wire.Segment, o *options, o
 
 // shook is called when the flow of the first subflow is established.
 func (c *Conn) shook(now time.Time, s *subflow) {
-	s.up = true
+	s.up, s.worked = true, true
 	c.opened = true
 	c.snd.edge = max(c.snd.edge, uint64(s.flow.PeerWindow()))
 	if c.listener != nil {

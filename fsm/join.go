@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm/pathmgr"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -21,7 +22,6 @@ type joinState struct {
 	bad        bool  // the SYN/ACK proved nothing
 	tries      int   // retransmissions of the third ACK
 	proven     bool  // a DATA_ACK came on it (R3.7-03)
-	refused    wire.ResetReason
 }
 
 // Join opens a subflow from local, whose port may be 0, to remote; where remote is not
@@ -61,7 +61,7 @@ func (c *Conn) Join(now time.Time, local, remote netip.AddrPort, backup bool) er
 	if !ok {
 		return &LocalError{Reason: NotOpen, What: "Join: all address ids are in use"}
 	}
-	f, err := tcp.Open(now, e.tcp, e.params(now, local, remote, 0))
+	f, err := tcp.Open(now, e.joinTCP, e.params(now, local, remote, 0))
 	if err != nil {
 		return &LocalError{Reason: BadConfig, What: "Join", Err: err}
 	}
@@ -123,6 +123,10 @@ func (c *Conn) crowd() int {
 // processed.
 func (c *Conn) shakeJoin(now time.Time, s *subflow, seg *wire.Segment, o *options, ok bool) bool {
 	j := &s.join
+	if o.hasRst && seg.Flags.Has(wire.RST|wire.ACK) && s.flow.State() == tcp.SynSent && seg.Ack == s.flow.ISS()+1 {
+		c.ep.stats.MPRstRx++
+		s.rst = heardReset{o.rst, true} // why the SYN was refused
+	}
 	if !ok || s.doomed || seg.Flags.Has(wire.RST) {
 		return true
 	}
@@ -171,7 +175,7 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 		s.flow.RequestAck() // the fourth ACK (R3.2-12)
 	}
 	j.pre = false
-	s.up = true
+	s.up, s.worked = true, true
 	s.optAt = nanos(now)
 	c.openWindow(now)
 	c.happened(SubflowUp | Writable)
@@ -180,6 +184,8 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 		s.flow.RequestAck()
 	}
 	c.timers.stop(timerLonely)
+	c.withdrawLost(now)
+	c.manage(now, pathmgr.Event{Kind: pathmgr.SubflowUp, Local: s.id.local, Remote: s.id.remote})
 }
 
 // onJoin sends the third ACK of joins again until it is answered (R3.2-13).

@@ -104,6 +104,25 @@ func (e *Endpoint) params(now time.Time, local, remote netip.AddrPort, least uin
 
 // paramsOf is params without the numbers.
 func (e *Endpoint) paramsOf(local, remote netip.AddrPort) tcp.Params {
-	p := e.pathOf(local.Addr())
-	return tcp.Params{Local: local, Remote: remote, Path: p.ID, MTU: p.MTU, Offload: p.Max, Window: e.cfg.ReceiveBuffer}
+	return paramsOn(e.pathOf(local.Addr()), local, remote, e.cfg.ReceiveBuffer)
+}
+
+func paramsOn(p Path, local, remote netip.AddrPort, window int) tcp.Params {
+	return tcp.Params{Local: local, Remote: remote, Path: p.ID, MTU: p.MTU, Offload: p.Max, Window: window}
+}
+
+// answerOn is paramsOf for what answers a segment that came by a path: it leaves by the
+// same one, whatever path has the address, since a NAT there knows no other.
+func (e *Endpoint) answerOn(path uint16, local, remote netip.AddrPort) tcp.Params {
+	for _, p := range e.paths {
+		if path != 0 && p.ID == path {
+			return paramsOn(p, local, remote, e.cfg.ReceiveBuffer)
+		}
+	}
+	return e.paramsOf(local, remote)
+}
+
+// answerTo is answerOn for what answers seg itself.
+func (e *Endpoint) answerTo(seg *wire.Segment) tcp.Params {
+	return e.answerOn(seg.Path, seg.Dst, seg.Src)
 }

@@ -50,7 +50,7 @@ func (e *Endpoint) answerStateless(now time.Time, seg *wire.Segment) {
 	if out == nil {
 		return
 	}
-	if _, ok := e.cookies.Answer(now, e.tcp, e.paramsOf(seg.Dst, seg.Src), seg, out); !ok {
+	if _, ok := e.cookies.Answer(now, e.tcp, e.answerTo(seg), seg, out); !ok {
 		return
 	}
 	out.Path = e.pathOf(seg.Dst.Addr()).ID
@@ -82,7 +82,7 @@ func (e *Endpoint) redeem(now time.Time, seg *wire.Segment) bool {
 	if l == nil {
 		return false
 	}
-	f, ok, err := e.cookies.Promote(now, e.tcp, e.paramsOf(seg.Dst, seg.Src), seg)
+	f, ok, err := e.cookies.Promote(now, e.tcp, e.answerTo(seg), seg)
 	if !ok || err != nil {
 		e.stats.SyncookiesFailed++
 		// Data that overtook the third packet is passed over: a RST would end what

@@ -15,6 +15,8 @@ type subflow struct {
 	index int // number in the connection, never reused: hint for the receive queue
 
 	up     bool // data may flow: behind the handshake and, of a join, the fourth ACK
+	worked bool // it was up
+	rst    heardReset
 	doomed bool // reset by us; only the RST is still to be sent
 	fin    bool // our FIN was asked for
 	ask    ask

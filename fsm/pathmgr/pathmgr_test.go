@@ -53,7 +53,9 @@ func (s *story) want(reason string, ev Event, want ...string) {
 	require.Equal(s.t, strings.Join(want, ", "), strings.Join(got, ", "), reason)
 }
 
-func ready(opener bool) Event { return Event{Kind: Ready, Local: c1, Remote: s1, Opener: opener, Room: 7} }
+func ready(opener bool) Event {
+	return Event{Kind: Ready, Local: c1, Remote: s1, Opener: opener, Room: 7}
+}
 
 func TestPassive(t *testing.T) {
 	s := tell(t, Passive{})
