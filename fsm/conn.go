@@ -85,7 +85,7 @@ type Conn struct {
 func (e *Endpoint) newConn() *Conn {
 	c := &Conn{ep: e, place: -1, version: e.cfg.Versions.highest(), sched: e.cfg.Scheduler()}
 	c.snd.buf.pool = &e.blocks
-	c.rcv.init(&e.cfg)
+	c.rcv.init(e)
 	if e.cfg.Plain {
 		c.mode = plain
 	}
@@ -271,6 +271,7 @@ func (c *Conn) Trim() {
 	c.snd.buf.trim()
 	c.rcv.buf.Trim()
 	for _, s := range c.subflows {
+		s.flow.Trim()
 		s.table.Trim()
 		if s.maps.len() == 0 {
 			s.maps = mappings{}
@@ -363,7 +364,7 @@ func (c *Conn) reap(now time.Time) {
 
 func (c *Conn) dropSubflow(i int) {
 	s := c.subflows[i]
-	delete(c.ep.subflows, s.id)
+	delete(c.ep.subflows, s.id.short())
 	if cc := s.flow.Controller(); c.group != nil && cc != nil {
 		c.group.Remove(cc)
 	}

@@ -31,9 +31,9 @@ type pendingMap struct {
 	m dataseq.Mapping
 }
 
-func (r *receiveState) init(cfg *Config) {
+func (r *receiveState) init(e *Endpoint) {
 	slack := 1<<14 + 1 // a scaled window may be rounded up
-	r.buf = reasm.NewAllShortcuts(reasm.Config{Octets: cfg.ReceiveBuffer + slack})
+	r.buf = reasm.NewAllShortcuts(reasm.Config{Octets: e.cfg.ReceiveBuffer + slack, Pool: &e.pages})
 }
 
 // handleSegment takes a segment of one of the subflows: its options first, then the

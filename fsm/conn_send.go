@@ -184,7 +184,7 @@ func (s *subflow) spare() bool {
 // flowRoom returns how many octets of [from, to) the flow of s would take in one mapping
 // now; 0: none. closed says that only the peer's window keeps a quiet flow from it.
 func (c *Conn) flowRoom(s *subflow, from, to uint64) (n int, closed bool) {
-	want := int(min(to-from, blockSize-from&blockMask, dataseq.MaxLen-1))
+	want := int(min(to-from, c.snd.buf.run(from), dataseq.MaxLen-1))
 	seg := c.segmentRoom(s)
 	burst := seg
 	if p := c.ep.pathOf(s.id.local.Addr()); p.Max > seg {

@@ -15,36 +15,26 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 		e.stats.InCsumErrors++
 		return
 	}
-	id := flowID{seg.Dst, seg.Src}
+	if mapped(seg) {
+		return
+	}
+	id := flowID{seg.Dst, seg.Src}.short()
 	if s := e.subflows[id]; s != nil {
 		// Behind the handshake the addresses decide (R3.2-23).
 		s.conn.handleSegment(now, s, seg)
 		s.conn.settle(now)
 		return
 	}
-	if mapped(seg) {
-		return
-	}
-	short := id.short()
-	if h := e.embryos.find(short); h != nil {
+	if h := e.embryos.find(id); h != nil {
 		e.handleEmbryo(now, h, seg)
 		return
 	}
-	if h := e.joins.find(short); h != nil {
+	if h := e.joins.find(id); h != nil {
 		e.handleHalfJoin(now, h, seg)
 		return
 	}
 	if w := e.waits.find(id); w != nil {
-		if !w.Reusable(seg) || e.listenerFor(seg.Dst) == nil {
-			if out := e.replies.next(); out != nil && w.HandleSegment(now, seg, out) {
-				e.replies.commit()
-			}
-			return
-		}
-		next := w.NextISS()
-		e.waits.remove(id)
-		e.flows.TimeWaitRecycled++
-		e.handleSYN(now, seg, next)
+		e.handleTimeWait(now, w, seg)
 		return
 	}
 	if seg.Flags&(wire.SYN|wire.ACK|wire.RST|wire.FIN) == wire.SYN && e.handleSYN(now, seg, 0) {
@@ -56,6 +46,28 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 	e.stats.NoSuchConn++
 	if out := e.replies.next(); out != nil && tcp.ResetFor(seg, out) {
 		e.replies.commit()
+	}
+}
+
+// handleTimeWait takes a segment with the addresses of w.
+func (e *Endpoint) handleTimeWait(now time.Time, w *timeWait, seg *wire.Segment) {
+	if w.Reusable(seg) && e.listenerFor(seg.Dst) != nil {
+		next := w.NextISS()
+		e.waits.drop(w)
+		e.flows.TimeWaitRecycled++
+		e.handleSYN(now, seg, next)
+		return
+	}
+	out := e.replies.next()
+	if out == nil {
+		return
+	}
+	before := w.Deadline()
+	if w.HandleSegment(now, e.tcp, seg, out) {
+		e.replies.commit()
+	}
+	if w.Deadline() != before {
+		e.waits.restarted(w)
 	}
 }
 
@@ -128,48 +140,4 @@ func (r *replies) poll(seg *wire.Segment) bool {
 		r.q, r.head = r.q[:0], 0
 	}
 	return true
-}
-
-// timeWaits holds the records of flows in TIME-WAIT, in the order they came.
-type timeWaits struct {
-	m map[flowID]*tcp.TimeWaiter
-	q []flowID
-}
-
-func (w *timeWaits) find(id flowID) *tcp.TimeWaiter { return w.m[id] }
-
-func (w *timeWaits) add(id flowID, r tcp.TimeWaiter) {
-	if w.m == nil {
-		w.m = map[flowID]*tcp.TimeWaiter{}
-	}
-	w.m[id] = &r
-	w.q = append(w.q, id)
-}
-
-func (w *timeWaits) remove(id flowID) { delete(w.m, id) }
-
-// expire drops the records that are due; one whose wait was restarted goes to the
-// end of the queue.
-func (w *timeWaits) expire(t int64) {
-	for len(w.q) > 0 {
-		id := w.q[0]
-		r := w.m[id]
-		if r != nil && nanos(r.Deadline()) > t {
-			return
-		}
-		w.q = w.q[1:]
-		if r != nil {
-			delete(w.m, id)
-		}
-	}
-}
-
-func (w *timeWaits) next() int64 {
-	for len(w.q) > 0 {
-		if r := w.m[w.q[0]]; r != nil {
-			return nanos(r.Deadline())
-		}
-		w.q = w.q[1:]
-	}
-	return 0
 }

@@ -59,9 +59,6 @@ func (e *Endpoint) freePort(local netip.Addr, remote netip.AddrPort) (uint16, bo
 
 // busy reports whether these addresses are those of a flow, or were a moment ago.
 func (e *Endpoint) busy(id flowID) bool {
-	if e.subflows[id] != nil || e.waits.find(id) != nil {
-		return true
-	}
 	s := id.short()
-	return e.embryos.find(s) != nil || e.joins.find(s) != nil
+	return e.subflows[s] != nil || e.waits.find(s) != nil || e.embryos.find(s) != nil || e.joins.find(s) != nil
 }

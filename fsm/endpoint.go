@@ -7,6 +7,7 @@ import (
 
 	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/reasm"
 	"github.com/mptcp-go/mptcp/wire"
 )
 
@@ -36,7 +37,7 @@ type Endpoint struct {
 	cookieKey   [32]byte // of the keys given out without state
 	cookieUntil int64    // until when answers given without state may come back, ns
 
-	subflows  map[flowID]*subflow
+	subflows  map[shortID]*subflow
 	tokens    map[wire.Token]*Conn
 	listeners map[netip.AddrPort]*Listener
 	embryos   halves[embryo]
@@ -47,6 +48,7 @@ type Endpoint struct {
 
 	pool    keyPool
 	blocks  blockPool
+	pages   reasm.Pool
 	run     connQueue // those with something to send, perhaps
 	events  connQueue
 	timers  deadlines
@@ -74,7 +76,7 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	e := &Endpoint{cfg: cfg, subflows: map[flowID]*subflow{}, tokens: map[wire.Token]*Conn{},
+	e := &Endpoint{cfg: cfg, subflows: map[shortID]*subflow{}, tokens: map[wire.Token]*Conn{},
 		listeners: map[netip.AddrPort]*Listener{}, port: firstEphemeral}
 	var err error
 	if e.tcp, err = e.cfg.flowConfig(); err != nil {
@@ -159,7 +161,7 @@ func (e *Endpoint) pathDown(a netip.Addr) bool {
 // HandleICMP takes an ICMP error, which is believed only if it quotes what is in
 // flight (RFC 5927 section 4.1).
 func (e *Endpoint) HandleICMP(now time.Time, m *wire.ICMP) {
-	s := e.subflows[flowID{m.Src, m.Dst}]
+	s := e.subflows[flowID{m.Src, m.Dst}.short()]
 	if s == nil || m.Sum == wire.SumBad {
 		return
 	}

@@ -8,42 +8,59 @@ const (
 	sumEvery  = 1 << 10 // octets between two running sums
 )
 
-// block is 64 KiB of the stream, at an offset that is a multiple of that.
+// block is up to 64 KiB of the stream.
 type block struct {
-	buf  []byte
-	n    int // octets in use
+	buf  []byte // as long as one of blockSizes
+	n    int    // octets in use
 	last checksum.Sum
 	sums [blockSize/sumEvery + 1]checksum.Sum // of the first k*sumEvery octets
 }
 
+// blockSizes are the lengths of blocks: one that is begun takes the first, and moves to
+// the next when it is full, so that few octets take little memory.
+var blockSizes = [...]int{2 << 10, 8 << 10, blockSize}
+
 // sendBuffer holds the octets of the stream from start to end. The sum of any range
-// inside a block costs two partial intervals at the most.
+// inside a block costs two partial intervals at the most. When it is empty it has no
+// block: the next begins at end.
 type sendBuffer struct {
 	blocks     []*block // the first holds start
-	first      uint64   // offset of blocks[0], a multiple of blockSize
+	first      uint64   // offset of blocks[0]; the others follow at blockSize each
 	start, end uint64
 	pool       *blockPool
 }
 
-// blockPool keeps a few blocks for the connections of an endpoint.
-type blockPool struct{ free []*block }
+// blockPool keeps a few blocks of each size for the connections of an endpoint.
+type blockPool struct{ free [len(blockSizes)][]*block }
 
-const maxFreeBlocks = 64
+// maxFreeBlocks bounds the octets of each size that are kept.
+const maxFreeBlocks = 64 * blockSize
 
-func (p *blockPool) get() *block {
-	if n := len(p.free); n > 0 {
-		b := p.free[n-1]
-		p.free = p.free[:n-1]
+func (p *blockPool) get(size int) *block {
+	if n := len(p.free[size]); n > 0 {
+		b := p.free[size][n-1]
+		p.free[size] = p.free[size][:n-1]
 		return b
 	}
-	return new(block)
+	return &block{buf: make([]byte, blockSizes[size])}
 }
 
 func (p *blockPool) put(b *block) {
 	b.n, b.last = 0, 0
-	if len(p.free) < maxFreeBlocks && cap(b.buf) == blockSize {
-		p.free = append(p.free, b)
+	size := sizeOf(len(b.buf))
+	if len(p.free[size])*len(b.buf) < maxFreeBlocks {
+		p.free[size] = append(p.free[size], b)
 	}
+}
+
+// sizeOf returns the first size that n octets fit in.
+func sizeOf(n int) int {
+	for i, s := range blockSizes {
+		if n <= s {
+			return i
+		}
+	}
+	return len(blockSizes) - 1
 }
 
 // len returns how many octets are kept.
@@ -53,34 +70,29 @@ func (s *sendBuffer) len() int { return int(s.end - s.start) }
 func (s *sendBuffer) write(p []byte, limit int) int {
 	p = p[:min(len(p), max(limit-s.len(), 0))]
 	n := len(p)
+	if len(s.blocks) == 0 {
+		s.first = s.end
+	}
 	for len(p) > 0 {
-		if len(s.blocks) == 0 {
-			s.first = s.end &^ blockMask
-		}
 		i := int((s.end - s.first) / blockSize)
 		if i == len(s.blocks) {
-			b := s.pool.get()
-			if b.n = int(s.end & blockMask); b.n > 0 {
-				// What lies before was given back: it must not count in the sums.
-				b.grow(b.n)
-				clear(b.buf[:b.n])
-				clear(b.sums[:])
-			}
-			s.blocks = append(s.blocks, b)
+			s.blocks = append(s.blocks, s.pool.get(sizeOf(len(p))))
 		}
-		k := s.blocks[i].write(p)
+		b := s.blocks[i]
+		if need := min(b.n+len(p), blockSize); need > len(b.buf) {
+			b = b.grow(s.pool, need)
+			s.blocks[i] = b
+		}
+		k := b.write(p)
 		s.end += uint64(k)
 		p = p[k:]
 	}
 	return n
 }
 
-// write takes what fits into the block, at least one octet.
+// write takes what fits into the block.
 func (b *block) write(p []byte) int {
-	p = p[:min(len(p), blockSize-b.n)]
-	if need := b.n + len(p); need > len(b.buf) {
-		b.grow(need)
-	}
+	p = p[:min(len(p), len(b.buf)-b.n)]
 	for done := 0; done < len(p); {
 		next := (b.n/sumEvery + 1) * sumEvery
 		k := min(len(p)-done, next-b.n)
@@ -95,28 +107,28 @@ func (b *block) write(p []byte) int {
 	return len(p)
 }
 
-func (b *block) grow(need int) {
-	n := max(len(b.buf), 2<<10)
-	for n < need {
-		n *= 4
-	}
-	buf := make([]byte, min(n, blockSize))
-	copy(buf, b.buf[:min(b.n, len(b.buf))])
-	b.buf = buf
+// grow returns a block with the same octets and room for need.
+func (b *block) grow(pool *blockPool, need int) *block {
+	c := pool.get(sizeOf(need))
+	copy(c.buf, b.buf[:b.n])
+	c.n, c.last = b.n, b.last
+	copy(c.sums[:], b.sums[:b.n/sumEvery+1])
+	pool.put(b)
+	return c
 }
 
 // slice returns n octets from off on; they must not cross a block. The slice is
 // valid until they are freed.
 func (s *sendBuffer) slice(off uint64, n int) []byte {
 	b := s.blocks[(off-s.first)/blockSize]
-	i := int(off & blockMask)
+	i := int((off - s.first) & blockMask)
 	return b.buf[i : i+n]
 }
 
 // sum returns the sum of n octets from off on, as if they stood alone.
 func (s *sendBuffer) sum(off uint64, n int) checksum.Sum {
 	b := s.blocks[(off-s.first)/blockSize]
-	i := int(off & blockMask)
+	i := int((off - s.first) & blockMask)
 	if n <= sumEvery {
 		return checksum.Of(b.buf[i : i+n])
 	}
@@ -140,7 +152,7 @@ func (s *sendBuffer) free(off uint64) {
 	}
 	s.start = off
 	k := 0
-	for k < len(s.blocks) && s.first+blockSize <= off {
+	for k < len(s.blocks) && (off == s.end || s.first+blockSize <= off) {
 		s.pool.put(s.blocks[k])
 		s.first += blockSize
 		k++
@@ -152,12 +164,12 @@ func (s *sendBuffer) free(off uint64) {
 	}
 }
 
-// trim gives the last block back when the buffer is empty.
+// run returns how many octets from off on, which is not above end, lie in one block.
+func (s *sendBuffer) run(off uint64) uint64 { return blockSize - (off-s.first)&blockMask }
+
+// trim gives back what an empty buffer holds for later.
 func (s *sendBuffer) trim() {
-	if s.len() == 0 {
-		for _, b := range s.blocks {
-			s.pool.put(b)
-		}
+	if len(s.blocks) == 0 {
 		s.blocks = nil
 	}
 }

@@ -30,7 +30,7 @@ func TestSendBuffer(t *testing.T) {
 				b.trim()
 			case b.len() > 0:
 				off := b.start + uint64(r.IntN(b.len()))
-				n := 1 + r.IntN(int(min(b.end-off, blockSize-off&blockMask)))
+				n := 1 + r.IntN(int(min(b.end-off, b.run(off))))
 				want := all[off : off+uint64(n)]
 				if !bytes.Equal(b.slice(off, n), want) {
 					t.Fatalf("seed %d: octets at %d", seed, off)

@@ -34,6 +34,13 @@ func NewRanges(a Algorithm, c Config) *Ranges {
 	return r
 }
 
+// NewRangesAt returns a set that begins with all offsets below edge.
+func NewRangesAt(a Algorithm, c Config, edge uint64) *Ranges {
+	r := NewRanges(a, c)
+	r.head.hi = edge
+	return r
+}
+
 func (r *Ranges) init(a Algorithm, c Config) {
 	r.alg = a
 	r.head.next, r.tail.prev = &r.tail, &r.head

@@ -94,7 +94,7 @@ func (f *Flow) RequestAck() {
 func (f *Flow) appendSACK(o wire.Options) wire.Options {
 	a := &f.ack
 	hasDup := a.dsack[0] < a.dsack[1]
-	if !hasDup && f.rcv.ranges.Nodes() == 0 {
+	if !hasDup && f.rcv.holes() == 0 {
 		return o
 	}
 	pad := 0
@@ -124,7 +124,7 @@ func (f *Flow) appendSACK(o wire.Options) wire.Options {
 	kept := 0
 	var seen [4]uint64
 	for _, off := range a.heads[:a.nHeads] {
-		lo, hi, ok := f.rcv.ranges.Around(uint64(off))
+		lo, hi, ok := f.rcv.around(off)
 		if !ok || off < f.rcv.nxt {
 			continue
 		}
@@ -144,7 +144,7 @@ func (f *Flow) appendSACK(o wire.Options) wire.Options {
 		}
 	}
 	a.nHeads = kept
-	if kept == 0 && n < min(room, len(blocks)) {
+	if kept == 0 && n < min(room, len(blocks)) && f.rcv.ranges != nil {
 		// All ranges changed last were filled; older ones remain.
 		for lo, hi := range f.rcv.ranges.Beyond() {
 			a.recent(int64(lo))

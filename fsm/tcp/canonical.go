@@ -36,7 +36,7 @@ func (f *Flow) AppendState(b []byte) []byte {
 		s := board.at(i)
 		num(s.off, s.end, int64(s.flags))
 	}
-	for lo, hi := range f.rcv.ranges.Beyond() {
+	for lo, hi := range f.rcv.beyond() {
 		num(int64(lo), int64(hi))
 	}
 	return append(b, f.timers.order()...)

@@ -194,7 +194,7 @@ func (c *Conn) Abort(now time.Time) {
 func (c *Conn) Trim() {
 	c.out.trim()
 	c.in.Trim()
-	c.flow.trim()
+	c.flow.Trim()
 }
 
 // PollSegment fills in the segment to be sent next and reports whether there is

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/cong"
-	"github.com/mptcp-go/mptcp/reasm"
 	"github.com/mptcp-go/mptcp/wire"
 )
 
@@ -108,7 +107,6 @@ func newFlow(now time.Time, cfg *Config, p Params) (*Flow, error) {
 	f.snd.mss = p.defaultMSS()
 	f.pmtu.mss = p.MTU - p.headers()
 	f.rcv.window = f.p.Window
-	f.rcv.ranges = reasm.NewRanges(reasm.AllShortcuts, reasm.Config{Octets: rangeBound(cfg), Nodes: cfg.MaxRanges})
 	f.rcv.fin = -1
 	f.rto.init(cfg)
 	return f, nil
@@ -335,9 +333,11 @@ func (f *Flow) header(seg *wire.Segment) {
 	*seg = wire.Segment{Src: f.p.Local, Dst: f.p.Remote, Path: f.p.Path, Options: seg.Options[:0]}
 }
 
-// trim gives back the memory of an idle flow.
-func (f *Flow) trim() {
-	f.rcv.ranges.Trim()
+// Trim gives back the memory that an idle flow holds for later.
+func (f *Flow) Trim() {
+	if f.rcv.holes() == 0 {
+		f.rcv.ranges = nil
+	}
 	if f.snd.board.len() == 0 {
 		f.snd.board.spans, f.snd.board.head = nil, 0
 	}

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"iter"
 	"time"
 
 	"github.com/mptcp-go/mptcp/reasm"
@@ -9,10 +10,10 @@ import (
 
 // receiver is what a flow keeps of the peer's stream.
 type receiver struct {
-	nxt     int64 // RCV.NXT: below it everything is here, the FIN included
-	ranges  *reasm.Ranges
-	fin     int64 // offset of the peer's FIN; -1: not seen
-	finDone bool  // the FIN is below nxt
+	nxt     int64         // RCV.NXT: below it everything is here, the FIN included
+	ranges  *reasm.Ranges // what is here from nxt on; nil: nothing is, and it was never needed
+	fin     int64         // offset of the peer's FIN; -1: not seen
+	finDone bool          // the FIN is below nxt
 
 	window  int   // octets from nxt that the owner wants advertised
 	advEdge int64 // highest right edge ever advertised
@@ -262,7 +263,7 @@ func (f *Flow) handleData(t int64, seg *wire.Segment, off int64, n int, fin bool
 	data = data[:end-off]
 	if off > f.rcv.nxt {
 		f.stats.OFOQueue++
-		if lo, hi, ok := f.rcv.ranges.Around(uint64(off)); ok {
+		if lo, hi, ok := f.rcv.around(off); ok {
 			f.duplicate(off, min(end, int64(hi)))
 			if int64(hi) >= end {
 				f.ack.recent(int64(lo))
@@ -288,10 +289,9 @@ func (f *Flow) Keep(now time.Time, n int) {
 	f.rcv.handed = 0
 	n = max(0, min(n, handed))
 	f.stats.RcvQDrop += uint64(handed - n)
-	before, holes := f.rcv.nxt, f.rcv.ranges.Nodes()
+	before, holes := f.rcv.nxt, f.rcv.holes()
 	if n > 0 {
-		_, refused := f.rcv.ranges.Insert(0, uint64(off), uint64(off)+uint64(n))
-		n -= int(refused)
+		n = f.insert(off, n)
 	}
 	if off > before {
 		if n <= 0 {
@@ -299,11 +299,10 @@ func (f *Flow) Keep(now time.Time, n int) {
 		} else {
 			f.ack.recent(off)
 		}
-		f.stats.MaxAckRanges = max(f.stats.MaxAckRanges, uint64(f.rcv.ranges.Nodes()))
+		f.stats.MaxAckRanges = max(f.stats.MaxAckRanges, uint64(f.rcv.holes()))
 		f.ackOutOfOrder()
 		return
 	}
-	f.rcv.nxt = int64(f.rcv.ranges.Edge())
 	f.consumeFIN(t)
 	if n < handed || holes > 0 || f.rcv.finNow {
 		// Refused, or a hole filled at least in part (RFC 5681 section 4.2).
@@ -311,6 +310,46 @@ func (f *Flow) Keep(now time.Time, n int) {
 		return
 	}
 	f.ackInOrder(t, n)
+}
+
+// insert notes that n octets from off on are kept, and moves over what is whole now. It
+// returns how many of them there was room for.
+func (f *Flow) insert(off int64, n int) int {
+	r := &f.rcv
+	if r.ranges == nil {
+		if off <= r.nxt {
+			r.nxt = max(r.nxt, off+int64(n))
+			return n
+		}
+		r.ranges = reasm.NewRangesAt(reasm.AllShortcuts, reasm.Config{Octets: rangeBound(f.cfg), Nodes: f.cfg.MaxRanges}, uint64(r.nxt))
+	}
+	_, refused := r.ranges.Insert(0, uint64(off), uint64(off)+uint64(n))
+	r.nxt = int64(r.ranges.Edge())
+	return n - int(refused)
+}
+
+// holes returns how many ranges lie beyond the first octet that is missing.
+func (r *receiver) holes() int {
+	if r.ranges == nil {
+		return 0
+	}
+	return r.ranges.Nodes()
+}
+
+// around returns the range beyond nxt that off is in, if it is in one.
+func (r *receiver) around(off int64) (lo, hi uint64, ok bool) {
+	if r.ranges == nil {
+		return 0, 0, false
+	}
+	return r.ranges.Around(uint64(off))
+}
+
+// beyond returns the ranges beyond nxt.
+func (r *receiver) beyond() iter.Seq2[uint64, uint64] {
+	if r.ranges == nil {
+		return func(func(lo, hi uint64) bool) {}
+	}
+	return r.ranges.Beyond()
 }
 
 // consumeFIN moves past the peer's FIN once everything before it is here.

@@ -394,10 +394,10 @@ func TestTimeWaiter(t *testing.T) { // T9293-09; RFC 6191 section 2
 	require.True(t, w.Reusable(b.parse("S 3:3(0)")))
 	require.False(t, w.Reusable(b.parse("S. 90:90(0) ack 2")))
 	var out wire.Segment
-	require.True(t, w.HandleSegment(b.now, b.parse("F. 1:1(0) ack 2"), &out))
+	require.True(t, w.HandleSegment(b.now, b.cfg, b.parse("F. 1:1(0) ack 2"), &out))
 	require.Equal(t, "2:2(0) ack 2", string(wire.AppendText(nil, &out, wire.TextBase{Seq: benchISS, Ack: benchPeer}))[2:14])
-	require.False(t, w.HandleSegment(b.now, b.parse("R 2:2(0)"), &out))
-	require.False(t, w.HandleSegment(b.now, b.parse(". 2:2(0) ack 2"), &out), "no ACK is answered by an ACK")
+	require.False(t, w.HandleSegment(b.now, b.cfg, b.parse("R 2:2(0)"), &out))
+	require.False(t, w.HandleSegment(b.now, b.cfg, b.parse(". 2:2(0) ack 2"), &out), "no ACK is answered by an ACK")
 	require.Equal(t, benchISS+2+65537, w.NextISS())
 }
 

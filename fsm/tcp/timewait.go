@@ -11,7 +11,6 @@ import (
 // takes the place of the flow where many wait.
 type TimeWaiter struct {
 	until    int64 // ns
-	period   int64 // 2 MSL, ns
 	next     uint32
 	seq      uint32
 	recent   uint32
@@ -25,7 +24,7 @@ func (f *Flow) TimeWaiter() (TimeWaiter, bool) {
 	if f.state != TimeWait {
 		return TimeWaiter{}, false
 	}
-	return TimeWaiter{until: f.timers[timerTimeWait], period: int64(f.cfg.TimeWait), next: f.rcvSeq(f.rcv.nxt),
+	return TimeWaiter{until: f.timers[timerTimeWait], next: f.rcvSeq(f.rcv.nxt),
 		seq: f.sndSeq(f.snd.nxt), recent: f.tsRecent, tsOffset: f.p.TSOffset, hasTS: f.tsOK,
 		window: uint16(min(f.rcv.window>>f.rcv.scale, 0xffff))}, true
 }
@@ -57,7 +56,7 @@ func (w *TimeWaiter) NextISS() uint32 { return w.seq + 65535 + 2 }
 // HandleSegment answers seg, into out, and reports whether there is an answer: an
 // ACK to anything that is not one itself, which restarts the wait if it was a
 // FIN. A RST is ignored (RFC 1337).
-func (w *TimeWaiter) HandleSegment(now time.Time, seg, out *wire.Segment) bool {
+func (w *TimeWaiter) HandleSegment(now time.Time, cfg *Config, seg, out *wire.Segment) bool {
 	if seg.Flags.Has(wire.RST) {
 		return false
 	}
@@ -65,7 +64,7 @@ func (w *TimeWaiter) HandleSegment(now time.Time, seg, out *wire.Segment) bool {
 		return false
 	}
 	if seg.Flags.Has(wire.FIN) {
-		w.until = nanos(now) + w.period
+		w.until = nanos(now) + int64(cfg.TimeWait)
 	}
 	*out = wire.Segment{Src: seg.Dst, Dst: seg.Src, Path: seg.Path, Options: out.Options[:0],
 		Seq: w.seq, Ack: w.next, Flags: wire.ACK, Window: w.window}
