@@ -33,8 +33,8 @@ type sendBuffer struct {
 // blockPool keeps a few blocks of each size for the connections of an endpoint.
 type blockPool struct{ free [len(blockSizes)][]*block }
 
-// maxFreeBlocks bounds the octets of each size that are kept.
-const maxFreeBlocks = 64 * blockSize
+// maxFreeBlocks bounds the blocks of each size that are kept.
+const maxFreeBlocks = 64
 
 func (p *blockPool) get(size int) *block {
 	if n := len(p.free[size]); n > 0 {
@@ -48,7 +48,7 @@ func (p *blockPool) get(size int) *block {
 func (p *blockPool) put(b *block) {
 	b.n, b.last = 0, 0
 	size := sizeOf(len(b.buf))
-	if len(p.free[size])*len(b.buf) < maxFreeBlocks {
+	if len(p.free[size]) < maxFreeBlocks {
 		p.free[size] = append(p.free[size], b)
 	}
 }
