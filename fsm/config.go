@@ -149,6 +149,11 @@ type Config struct {
 	// (R3.5-09).
 	FastcloseTries int
 
+	// EarlyFIN sends FINs together with the DATA_FIN on all subflows, as soon as all
+	// data is DATA_ACKed. By default they wait until the DATA_FIN is, in both
+	// directions (paper section 3.4 has both ways, R3.3.3-05).
+	EarlyFIN bool
+
 	// NoSubflow is how long a connection without any subflow waits for a new one,
 	// and CloseWait how long a finished one waits for its subflows to close: default
 	// 60 s each.

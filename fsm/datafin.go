@@ -80,14 +80,26 @@ func (c *Conn) closeSubflows(now time.Time) {
 		if s.fin || s.doomed || !s.up {
 			continue
 		}
-		if done || s.flow.PeerClosed() && (snd.finAcked || len(c.subflows) > 1) && s.flow.Acked() == s.flow.Available() {
+		if done || c.closesEarly() || (s.flow.PeerClosed() && snd.finAcked || s.leaving() && c.otherUp(s)) && s.flow.Acked() == s.flow.Available() {
 			s.fin = true
+			s.dataFin = s.dataFin || snd.finSent && !snd.finAcked
 			s.flow.Close(now)
 		}
 	}
 	if done && !c.finished {
 		c.finish(now)
 	}
+}
+
+// leaving reports whether the peer has closed s although its stream goes on: so do we, on
+// another. Had it sent its DATA_FIN, the FIN would mean nothing for our direction.
+func (s *subflow) leaving() bool { return s.flow.PeerClosed() && !s.conn.rcv.hasFin }
+
+// closesEarly reports whether FINs go together with the DATA_FIN, on all subflows (the
+// second of the two ways of the paper's section 3.4): once nothing but the DATA_FIN is
+// outstanding, lest data be left that no subflow can repeat (RFC 8684 section 3.3.3).
+func (c *Conn) closesEarly() bool {
+	return c.ep.cfg.EarlyFIN && c.snd.finSent && c.snd.una == c.snd.buf.end
 }
 
 // finish notes that both directions are done. The application is told; subflows have

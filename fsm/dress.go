@@ -35,6 +35,8 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 			c.dressData(s, m, seg)
 			break
 		}
+		// A FIN, which repeats the DATA_FIN beside it for as long as that is not known.
+		s.dataFin = s.dataFin || c.snd.finSent && !c.snd.finAcked && c.mode == multi && c.snd.next == c.snd.buf.end
 		c.dressAck(s, seg, &carried)
 	default:
 		c.dressAck(s, seg, &carried)

@@ -72,7 +72,15 @@ func (b *bench) join(l *lane, id uint8) {
 	b.on(l, func() {
 		o, _ := wire.MPJoin{Form: wire.JoinACK, HMAC: wire.JoinHMAC160(b.version, b.peerKey, b.conn.own.key, nonce, m.Nonce)}.Append(nil)
 		b.inOpts(wire.ACK, 1, 1, o)
-		b.want("the fourth ACK", ". 1:1(0) ack 1 <dss>")
+		for { // a new subflow may have others closed
+			var seg wire.Segment
+			if !b.poll(&seg) {
+				b.t.Fatal("no fourth ACK")
+			}
+			if seg.Src == l.local && seg.Dst == l.remote && seg.Flags == wire.ACK {
+				break
+			}
+		}
 	})
 }
 

@@ -1,0 +1,130 @@
+package fsm
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/pathmgr"
+)
+
+// Paper section 3.4, P-3.4-03: both ways of closing, in every order of the two ends, with
+// one to four subflows, through boxes that lose what closes connections. The streams
+// arrive whole, and nothing is left behind.
+func TestClosingPolicies(t *testing.T) {
+	boxes := []string{"drop on=fin count=2", "drop on=fin dir=c2s count=4", "drop on=ack chance=20%", "drop chance=10%", "drop on=fin dir=s2c count=3"}
+	for _, early := range []bool{false, true} {
+		for _, flows := range []int{1, 2, 4} {
+			for order := range 3 {
+				for i, box := range boxes {
+					t.Run(fmt.Sprintf("early=%v flows=%d order=%d %s", early, flows, order, box), func(t *testing.T) {
+						set := func(c *Config) {
+							c.EarlyFIN = early
+							c.PathManager = func() pathmgr.Manager { return pathmgr.NewDiffPorts(flows) }
+						}
+						w := newWorld(t, uint64(100+i), testConfig(1, set), testConfig(2, set), box, "link delay=10ms rate=10Mbit buffer=100ms")
+						w.app[0].out, w.app[1].out = stream(60_000, 1), stream(40_000, 2)
+						// 0: both at once; 1: the client when it has read all; 2: the server.
+						w.app[0].closing, w.app[1].closing = order != 1, order != 2
+						for i, a := range w.app {
+							turn := w.node[i].App
+							w.node[i].App = func(now time.Time) {
+								turn(now)
+								if a.eof && !a.closing {
+									a.closing = true
+									turn(now)
+								}
+							}
+						}
+						w.dial()
+						w.finishTransfer(10 * time.Minute)
+						w.idle()
+					})
+				}
+			}
+		}
+	}
+}
+
+// P-3.4-03: with EarlyFIN the DATA_FIN goes together with a FIN, on all subflows, and not
+// before all else is DATA_ACKed (R3.3.3-04, R3.3.3-05).
+func TestEarlyFIN(t *testing.T) {
+	b := proven(t, func(c *Config) { c.EarlyFIN = true })
+	l := newLane("10.0.0.2:80", "10.7.7.7:5000")
+	b.join(l, 7)
+	b.write("hello")
+	b.conn.CloseWrite(b.now)
+	b.want("data with the DATA_FIN, and no FIN while they are outstanding", "P. 1:6(5) ack 7 <dss dsn8=O+0 ssn=1 dll=6 fin>")
+	b.wantIdle("not yet")
+	b.inject(". 7:7(0) ack 6 <dss dack8=O+5>") // the DATA_FIN is not acknowledged
+	b.want("FIN and DATA_FIN", "F. 6:6(0) ack 7 <dss dsn8=O+5 ssn=0 dll=1 fin>")
+	b.on(l, func() { b.want("on every subflow", "F. 1:1(0) ack 1 <dss dsn8=O+5 ssn=0 dll=1 fin>") })
+	b.inject(". 7:7(0) ack 7 <dss dack8=O+6>")
+	b.on(l, func() { b.inject(". 1:1(0) ack 2 <dss dack8=O+6>") })
+	b.wantIdle("all is acknowledged")
+	if s := b.conn.State(); s != FinWait2 {
+		t.Error(s)
+	}
+
+	// By default only the DATA_FIN goes.
+	b = proven(t)
+	b.join(l, 7)
+	b.write("hello")
+	b.conn.CloseWrite(b.now)
+	b.want("data with the DATA_FIN", "P. 1:6(5) ack 7 <dss dsn8=O+0 ssn=1 dll=6 fin>")
+	b.inject(". 7:7(0) ack 6 <dss dack8=O+6>")
+	b.wantIdle("no FIN while the peer's stream is open")
+	b.inject(". 7:7(0) ack 6 <dss dack8=O+6 dsn8=P+6 ssn=0 dll=1 fin>")
+	b.want("the peer's DATA_FIN acknowledged", ". 6:6(0) ack 7 <dss dack8=P+7>")
+	b.want("and a FIN", "F. 6:6(0) ack 7 <dss dack8=P+7>")
+	b.on(l, func() { b.want("a FIN", "F. 1:1(0) ack 1 <dss dack4=P+7>") })
+}
+
+// R3.3.3-09, P-3.4-01: a peer that closes subflows one after the other with FINs, and has
+// said nothing of the end of its stream, keeps the connection: on the last one we go on
+// sending, and a new one is taken.
+func TestSubflowsClosedOneByOne(t *testing.T) {
+	b := proven(t)
+	l := newLane("10.0.0.2:80", "10.7.7.7:5000")
+	b.join(l, 7)
+	b.inject("F. 7:7(0) ack 1 <dss dack8=O+0>")
+	b.want("the first is closed from our side, too", "F. 1:1(0) ack 8 <dss>")
+	b.on(l, func() { b.inject("F. 1:1(0) ack 1 <dss dack8=O+0>") })
+	b.on(l, func() { b.want("the last stays half open", ". 1:1(0) ack 2 <dss>") })
+	b.write("hello")
+	b.on(l, func() { b.want("and takes data", "P. 1:6(5) ack 2 <dss dsn8=O+0 ssn=1 dll=5>") })
+	b.on(l, func() { b.inject(". 2:2(0) ack 6 <dss dack8=O+5>") })
+	if s := b.conn.State(); s != Established {
+		t.Error(s)
+	}
+	k := newLane("10.0.0.2:80", "10.8.8.8:5000")
+	b.join(k, 8)
+	b.drain()
+	b.on(k, func() {
+		b.inject("P. 1:4(3) ack 1 <dss dsn8=P+6 ssn=1 dll=3>")
+		b.want("DATA_ACK", ". 1:1(0) ack 4 <dss dack8=P+9>")
+	})
+}
+
+// P-3.4-02: data on A is lost, the end goes over B, then A dies: whatever the moment, the
+// rest goes over B although B has carried the DATA_FIN.
+func TestEndOnOnePathDataOnTheOther(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		set := func(c *Config) { c.EarlyFIN = seed%2 == 1 }
+		w := newWorld(t, seed, testConfig(1, set), testConfig(2, set), "link delay=30ms rate=5Mbit buffer=100ms")
+		w.addPath("link delay=10ms rate=5Mbit buffer=100ms")
+		n := 100_000 + r.IntN(100_000)
+		w.twoPaths(n, 0)
+		dieAt(w.w, w.path, func() bool {
+			c := w.app[0].conn
+			return c != nil && c.snd.finSent && c.Info().SubflowsTotal == 2
+		})
+		w.finishTransfer(10 * time.Minute)
+		if w.ep[0].stats.MPTCPRetrans == 0 && seed == 0 {
+			t.Error("nothing had to be repeated")
+		}
+		w.idle()
+	}
+}
