@@ -86,7 +86,7 @@ func (e *Endpoint) listenerFor(a netip.AddrPort) *Listener {
 // reset queues a RST in answer to seg, with the reason.
 func (e *Endpoint) reset(seg *wire.Segment, why wire.ResetReason) {
 	if out := e.replies.next(); out != nil && tcp.ResetFor(seg, out) {
-		out.Options, _ = wire.MPTCPRst{Reason: why}.Append(out.Options)
+		out.Options, _ = mpTCPRst(why).Append(out.Options)
 		e.stats.MPRstTx++
 		e.replies.commit()
 	}

@@ -204,9 +204,15 @@ func (c *Conn) dressReset(s *subflow, seg *wire.Segment) {
 		c.ep.stats.MPFailTx++
 	}
 	if s.reset.has && c.version == wire.V1 { // version 0 has none (V0-09)
-		seg.Options, _ = wire.MPTCPRst{Reason: wire.ResetReason(s.reset.reason)}.Append(seg.Options)
+		seg.Options, _ = mpTCPRst(wire.ResetReason(s.reset.reason)).Append(seg.Options)
 		c.ep.stats.MPRstTx++
 	}
+}
+
+// mpTCPRst says why, and whether it may pass: a lack of resources or a slow path may,
+// what a policy or a box does will not (R3.6-02).
+func mpTCPRst(why wire.ResetReason) wire.MPTCPRst {
+	return wire.MPTCPRst{Reason: why, Transient: why == wire.ResetNoResources || why == wire.ResetUnacceptable || why == wire.ResetTooMuchData}
 }
 
 // resetSubflow ends s with a RST that gives the reason.

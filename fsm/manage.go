@@ -88,7 +88,7 @@ func (c *Conn) subflowLost(now time.Time, s *subflow, err error) {
 		return
 	}
 	ev := pathmgr.Event{Kind: pathmgr.SubflowDown, Local: s.id.local, Remote: s.id.remote, Worked: s.worked,
-		Reason: s.rst.has, Transient: s.rst.Transient}
+		Reason: s.rst.has, Transient: s.rst.Transient, Code: uint8(s.rst.MPTCPRst.Reason.Known())}
 	switch err := err.(type) {
 	case nil:
 		ev.Cause = pathmgr.Closed

@@ -112,7 +112,7 @@ func TestPathLostAndFound(t *testing.T) {
 	}
 }
 
-// RFC 8684 section 3.3.3, R3.3.3-05: a connection that lost its only path waits for another
+// RFC 8684 section 3.3.3, R3.3.3-10: a connection that lost its only path waits for another
 // and goes on there, the paths that went being withdrawn then.
 func TestBreakBeforeMake(t *testing.T) {
 	w := newWorld(t, 54, testConfig(1, mesh), testConfig(2), "link delay=10ms rate=4Mbit buffer=100ms")
@@ -126,7 +126,7 @@ func TestBreakBeforeMake(t *testing.T) {
 }
 
 // The same when a box resets what there is: the connection is left without any subflow,
-// and resumes (issue of the paper's section 3.4, P-3.4-01).
+// and resumes (paper section 3.4, P-3.4-01).
 func TestAllSubflowsReset(t *testing.T) {
 	for _, both := range []bool{false, true} {
 		w := newWorld(t, 55, testConfig(1, mesh), testConfig(2), "link delay=10ms rate=4Mbit buffer=100ms")

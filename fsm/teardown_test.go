@@ -81,7 +81,7 @@ func TestEarlyFIN(t *testing.T) {
 	b.on(l, func() { b.want("a FIN", "F. 1:1(0) ack 1 <dss dack4=P+7>") })
 }
 
-// R3.3.3-09, P-3.4-01: a peer that closes subflows one after the other with FINs, and has
+// R3.3.3-01, R3.3.3-10, P-3.4-01: a peer that closes subflows one after the other with FINs, and has
 // said nothing of the end of its stream, keeps the connection: on the last one we go on
 // sending, and a new one is taken.
 func TestSubflowsClosedOneByOne(t *testing.T) {

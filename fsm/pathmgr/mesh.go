@@ -145,7 +145,7 @@ func (m *Mesh) subflowDown(ev *Event) {
 	case announced && !ev.Worked && ev.Cause == TimedOut:
 		p.retry.never = true // until it is announced again (R3.4.1-15)
 	default:
-		p.retry.failed(ev.Now)
+		p.retry.failed(ev)
 		return
 	}
 	if m.announced(ev.Remote) && !ev.Worked {

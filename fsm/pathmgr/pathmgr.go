@@ -59,9 +59,10 @@ type Event struct {
 	Backup bool // the path is to be used only when nothing else works
 
 	Cause     Cause
-	Worked    bool // the subflow had been up
-	Reason    bool // the RST told a reason...
-	Transient bool // ...and that it may pass (the T flag)
+	Worked    bool  // the subflow had been up
+	Reason    bool  // the RST had an MP_TCPRST...
+	Transient bool  // ...with the T flag: it may pass
+	Code      uint8 // ...and this code (RFC 8684 section 3.6)
 }
 
 // Verb says what is to be done.

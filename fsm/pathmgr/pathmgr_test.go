@@ -90,8 +90,8 @@ func TestFullMesh(t *testing.T) {
 	s.want("so none", Event{Kind: PathUp, Local: c2})
 }
 
-// RFC 8684 section 3.6: what may pass is tried again, later each time; what will not is
-// not.
+// RFC 8684 section 3.6, R3.6-03 to R3.6-06: what may pass is tried again, later each
+// time; what will not is not.
 func TestMeshTriesAgain(t *testing.T) {
 	down := func(cause Cause, change ...func(*Event)) Event {
 		ev := Event{Kind: SubflowDown, Local: c2, Remote: s1, Cause: cause, Worked: true}
@@ -193,6 +193,16 @@ func TestMeshAsReflector(t *testing.T) {
 		t.Errorf("%d joins in a day", joins)
 	}
 	t.Logf("%d joins in a day", joins)
+}
+
+// R3.6-05: how long depends on the reason.
+func TestMeshWaitsByReason(t *testing.T) {
+	for code, want := range map[uint8]string{0: "wake in 1s", 1: "wake in 1s", 2: "wake in 10s", 5: "wake in 10s", 200: "wake in 1s"} {
+		s := tell(t, NewFullMesh(MeshConfig{}))
+		s.want("ready", ready(true))
+		s.want("joined", Event{Kind: PathUp, Local: c2}, "join 10.1.0.1>10.0.0.2:80")
+		s.want("later", Event{Kind: SubflowDown, Local: c2, Remote: s1, Cause: Reset, Reason: true, Transient: true, Code: code}, want)
+	}
 }
 
 func TestDiffPorts(t *testing.T) {

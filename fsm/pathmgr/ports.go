@@ -48,7 +48,7 @@ func (m *Ports) Handle(ev Event) []Action {
 		case !ev.passing():
 			m.retry.never = true
 		default:
-			m.retry.failed(ev.Now)
+			m.retry.failed(&ev)
 		}
 	}
 	if !m.opener || m.noJoin || m.retry.never || m.down || !m.remote.IsValid() {

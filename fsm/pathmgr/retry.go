@@ -4,6 +4,7 @@ import "time"
 
 const (
 	firstRetry = time.Second
+	slowRetry  = 10 * time.Second // what the peer lacks, or finds slow, takes time (R3.6-05)
 	maxRetry   = time.Minute
 	maxPenalty = time.Hour // of announced addresses that do not answer
 )
@@ -16,10 +17,21 @@ type retry struct {
 }
 
 // failed notes a failure; a longer time each time it happens.
-func (r *retry) failed(now time.Time) {
-	r.next = now.Add(min(firstRetry<<min(r.fails, 10), maxRetry))
+func (r *retry) failed(ev *Event) {
+	first := firstRetry
+	if ev.Reason && (ev.Code == noResources || ev.Code == tooMuchData || ev.Code == unacceptable) {
+		first = slowRetry
+	}
+	r.next = ev.Now.Add(min(first<<min(r.fails, 10), maxRetry))
 	r.fails++
 }
+
+// Codes of MP_TCPRST that ask for patience.
+const (
+	noResources  = 2
+	tooMuchData  = 4
+	unacceptable = 5
+)
 
 // passing reports whether a subflow that ended like this may be opened again.
 func (ev *Event) passing() bool {
