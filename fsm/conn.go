@@ -165,6 +165,12 @@ func (c *Conn) Remote() netip.AddrPort { return c.remote }
 // Multipath reports whether the connection is Multipath TCP now.
 func (c *Conn) Multipath() bool { return c.mode == multi }
 
+// Keys returns the keys of a Multipath TCP connection, ours and the peer's, for a log
+// that an analyser reads. Whoever has them can join the connection.
+func (c *Conn) Keys() (own, peer wire.Key, ok bool) {
+	return c.own.key, c.peer.key, c.own.known && c.peer.known
+}
+
 // Version returns the protocol version of a Multipath TCP connection.
 func (c *Conn) Version() wire.Version { return c.version }
 
@@ -224,6 +230,7 @@ func (c *Conn) Read(now time.Time, p []byte) (n int, err error) {
 	switch {
 	case n > 0:
 		c.openWindow(now)
+		c.ep.wake(c) // to tell the peer, where the window is worth it
 		return n, nil
 	case c.rcv.finDone:
 		return 0, io.EOF
@@ -459,6 +466,7 @@ type Info struct {
 	PeerEdge      uint64 // the right edge of the peer's window, as an offset of our stream
 	Edge          uint64 // and that of ours, as an offset of the peer's
 	FellBack      bool
+	Cause         string // of the fallback: the counter that tells of it, by its name in Stats
 	SubflowsUp    int
 	SubflowsTotal int // since the connection began
 }
@@ -466,7 +474,7 @@ type Info struct {
 // Info returns a snapshot.
 func (c *Conn) Info() Info {
 	i := Info{Sent: c.snd.next, Acked: c.snd.una, Written: c.snd.buf.end, Received: c.rcv.next, PeerEdge: c.snd.edge,
-		Edge: c.rcv.edge, FellBack: c.fb.done, SubflowsTotal: c.nextIndex}
+		Edge: c.rcv.edge, FellBack: c.fb.done, Cause: c.fb.cause, SubflowsTotal: c.nextIndex}
 	for _, s := range c.subflows {
 		if s.up {
 			i.SubflowsUp++

@@ -13,6 +13,7 @@ type fallback struct {
 	failed   bool // a checksum failed on the only subflow: what follows is held
 	mine     bool // ...and we said so first
 	announce bool // the next data carries the infinite mapping
+	cause    string
 
 	// From subflow offset sub on, the peer's octets are those of its stream from
 	// data on, whatever any option says.
@@ -79,6 +80,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	}
 	if name != "" {
 		c.ep.trace(now, c, name)
+		c.blame(name)
 	}
 	c.mode = plain
 	c.fb.done = true
@@ -113,6 +115,13 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	if s.flow.PeerClosed() {
 		c.rcv.hasFin, c.rcv.fin = true, c.rawOff(s.flow.Received())
 		c.advance(now)
+	}
+}
+
+// blame notes what made the connection fall back: the first reason counts.
+func (c *Conn) blame(name string) {
+	if c.fb.cause == "" {
+		c.fb.cause = name
 	}
 }
 
@@ -185,6 +194,7 @@ func (c *Conn) takeInfinite(now time.Time, s *subflow, off uint64, d *wire.DSS) 
 		if s.anyMap && off-sub != c.rcv.top-s.end && (off != c.rcv.top || sub < s.end) {
 			return true // agrees with nothing that was said before
 		}
+		c.blame("InfiniteMapRx")
 		c.fallBack(now, s, nil, "")
 		c.fb.sub, c.fb.data = max(sub, s.end), off+(max(sub, s.end)-sub)
 		c.openWindow(now)
@@ -206,6 +216,7 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
 		return
 	}
+	c.blame("DataCsumErr")
 	c.fb.failed, c.fb.mine = true, true
 	c.fb.sub, c.fb.data = m.Sub, m.Data
 	c.rcv.pending = nil
@@ -234,6 +245,7 @@ func (c *Conn) takeFail(now time.Time, s *subflow, seg *wire.Segment, o *options
 		return false
 	}
 	c.fb.announce = true
+	c.blame("MPFailRx")
 	c.fallBack(now, s, nil, "")
 	c.answerFail(s)
 	return true

@@ -158,6 +158,7 @@ func (c *Conn) dressSYN(now time.Time, s *subflow, seg *wire.Segment) {
 			c.hs.dropped = true
 			c.ep.stats.MPCapableSYNTXDrop++
 			c.ep.trace(now, c, "MPCapableSYNTXDrop")
+			c.blame("MPCapableSYNTXDrop")
 		}
 		return
 	default:

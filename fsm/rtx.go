@@ -303,8 +303,4 @@ func (c *Conn) plainAcked(s *subflow) {
 		snd.una = snd.next
 	}
 	c.release()
-	if snd.full && c.Writable() > 0 {
-		snd.full = false
-		c.happened(Writable)
-	}
 }

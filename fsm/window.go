@@ -82,10 +82,6 @@ func (c *Conn) dataAcked(now time.Time, a uint64) {
 	snd.una = max(snd.una, a)
 	snd.tries = 0
 	c.release()
-	if snd.full && c.Writable() > 0 {
-		snd.full = false
-		c.happened(Writable)
-	}
 	c.timers.stop(timerResend)
 	c.armResend(now)
 	if progress && snd.una < snd.recover {
@@ -106,6 +102,10 @@ func (c *Conn) release() {
 		s.maps.release(acked, c.snd.una)
 	}
 	c.snd.buf.free(free)
+	if c.snd.full && c.Writable() > 0 {
+		c.snd.full = false
+		c.happened(Writable)
+	}
 }
 
 // armPersist arms the timer of window probes when there is data, no room for it, and

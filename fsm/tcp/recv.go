@@ -162,14 +162,16 @@ func (f *Flow) edge() int64 {
 
 // acceptable is the four cases of RFC 9293 table 6. Segments without data are
 // taken up to the right edge itself: a peer that filled the window and misses
-// something in between sends its pure ACKs from there.
+// something in between sends its pure ACKs from there. So is a FIN, which needs no
+// room in a buffer: refused at a closed window it would have to wait for a reader who
+// may have gone.
 func (f *Flow) acceptable(off, n int64, fin bool) bool {
 	edge := f.edge()
-	if fin {
-		n++
-	}
 	if n == 0 {
 		return off >= f.rcv.nxt && off <= edge
+	}
+	if fin {
+		n++
 	}
 	return off < edge && off+n > f.rcv.nxt
 }

@@ -222,7 +222,7 @@ func (f *Flow) chooseNew(t int64) (Out, bool) {
 		usable = f.snd.wnd - f.snd.nxt // Fast Open, before the third ACK
 	}
 	if avail == 0 { // the FIN takes an octet of the window
-		if usable < 1 {
+		if usable < 1 && !f.cfg.NoPersist { // of which an owner's window knows nothing
 			f.waitForWindow(t)
 			return Out{}, false
 		}

@@ -1,0 +1,67 @@
+package fsm
+
+import (
+	"testing"
+)
+
+// What a driver relies on: that each call which changes something also says so.
+
+// events collects what happened since the last call.
+func (b *bench) events() (all Event) {
+	for _, ev, ok := b.ep.PollEvent(); ok; _, ev, ok = b.ep.PollEvent() {
+		all |= ev
+	}
+	return all
+}
+
+// The DATA_ACK comes before the subflow's acknowledgment is processed: only the second
+// frees the send buffer, and must wake the writer.
+func TestRoomIsToldOf(t *testing.T) {
+	b := opened(t, func(cfg *Config) { cfg.SendBuffer = 6 })
+	if n, err := b.conn.Write(b.now, []byte("abcdefghi")); n != 6 || err != nil {
+		t.Fatal(n, err)
+	}
+	b.want("all that found room", "P. 1:7(6) ack 1 <mp_capable v1 key=KO+KP dll=6>")
+	b.events()
+	b.inject(". 1:1(0) ack 7 <dss dack8=O+6>")
+	if ev := b.events(); ev&Writable == 0 || b.conn.Writable() != 6 {
+		t.Errorf("%v, room for %d", ev, b.conn.Writable())
+	}
+}
+
+// Reading opens the window, and the peer must hear of it at once (RFC 9293 section
+// 3.8.6.2.2): nothing else would call for a segment.
+func TestReadOpensTheWindow(t *testing.T) {
+	b := accepted(t, func(cfg *Config) { cfg.ReceiveBuffer = 3000 })
+	b.inject("P. 4:1004(1000) ack 1 <dss dsn8=P+3 ssn=4 dll=1000>")
+	b.inject("P. 1004:2004(1000) ack 1 <dss dsn8=P+1003 ssn=1004 dll=1000>")
+	b.inject("P. 2004:3001(997) ack 1 <dss dsn8=P+2003 ssn=2004 dll=997>")
+	for range 3 {
+		if !b.peek() {
+			break
+		}
+		b.ahead = false
+	}
+	b.wantIdle("the buffer is full")
+	var p [4000]byte
+	if n, _ := b.conn.Read(b.now, p[:]); n != 2997 {
+		t.Fatal(n)
+	}
+	b.want("the window is open again", ". 1:1(0) ack 3001 win 3000 <dss dack8=P+3000>")
+}
+
+// A window that is closed at the end of the stream must not keep the FIN out: nobody
+// would open it any more, since there is nothing left to be read.
+func TestFinAtClosedWindow(t *testing.T) { // R3.3.3-06
+	b := accepted(t, func(cfg *Config) { cfg.ReceiveBuffer = 3000 })
+	b.conn.CloseWrite(b.now)
+	b.want("our DATA_FIN", ". 1:1(0) ack 4 <dss dack8=P+3 dsn8=O+0 ssn=0 dll=1 fin>")
+	b.inject("P. 4:1504(1500) ack 1 win 0 <dss dack8=O+1 dsn8=P+3 ssn=4 dll=1500>")
+	b.inject("P. 1504:3001(1497) ack 1 win 0 <dss dack8=O+1 dsn8=P+1503 ssn=1504 dll=1497>")
+	b.want("nothing is read", ". 1:1(0) ack 3001 win 0 <dss dack8=P+3000>")
+	b.inject(". 3001:3001(0) ack 1 win 0 <dss dack8=O+1 dsn8=P+3000 ssn=0 dll=1 fin>")
+	b.want("the DATA_FIN takes no room", ". 1:1(0) ack 3001 win 0 <dss dack8=P+3001>")
+	b.want("nor does our FIN", "F. 1:1(0) ack 3001 win 0 <dss dack8=P+3001>")
+	b.inject("F. 3001:3001(0) ack 2 win 0 <dss dack8=O+1>")
+	b.want("nor the peer's", ". 2:2(0) ack 3002 <dss dack8=P+3001>")
+}
