@@ -42,7 +42,7 @@ var layers = []layer{
 	{pkg: "peer/lab", modules: "golang.org/x/sys"},
 	{pkg: "peer/link", may: "wire", modules: "golang.org/x/sys"},
 	{pkg: "peer/bump", may: "checksum wire fsm/netsim peer/link", modules: "golang.org/x/sys"},
-	{pkg: "peer", may: "fsm wire peer/link", modules: "golang.org/x/sys"},
+	{pkg: "peer", may: "fsm fsm/tcp wire pcap pcap/trace fsm/cong fsm/sched fsm/pathmgr peer/link peer/lab", modules: "golang.org/x/sys"},
 }
 
 // open are the packages above the house, with everything below them.

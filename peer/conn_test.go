@@ -1,0 +1,251 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mptcp-go/mptcp/fsm"
+	"github.com/mptcp-go/mptcp/peer/link"
+)
+
+// exchange sends n octets each way at once and compares them.
+func exchange(t *testing.T, a, b io.ReadWriter, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	var sent, got [2]string
+	for i, c := range []io.ReadWriter{a, b} {
+		wg.Add(2)
+		go func() {
+			defer wg.Done()
+			h := sha256.New()
+			_, err := io.CopyN(io.MultiWriter(c, h), rand.NewChaCha8([32]byte{byte(i)}), int64(n))
+			assert.NoError(t, err)
+			sent[i] = string(h.Sum(nil))
+			assert.NoError(t, c.(interface{ CloseWrite() error }).CloseWrite())
+		}()
+		go func() {
+			defer wg.Done()
+			h := sha256.New()
+			k, err := io.Copy(h, c)
+			assert.NoError(t, err)
+			assert.EqualValues(t, n, k)
+			got[1-i] = string(h.Sum(nil))
+		}()
+	}
+	wg.Wait()
+	assert.Equal(t, sent, got)
+}
+
+func TestExchange(t *testing.T) {
+	for _, k := range []struct {
+		name   string
+		family int
+		octets int
+		pipe   link.PipeConfig
+		cfg    Config
+	}{
+		{"one octet", 4, 1, link.PipeConfig{}, Config{}},
+		{"IPv6", 6, 3 << 20, link.PipeConfig{}, Config{}},
+		{"no checksum", 4, 3 << 20, link.PipeConfig{}, Config{Endpoint: fsm.Config{NoChecksum: true}}},
+		{"offload", 4, 8 << 20, link.PipeConfig{MaxPayload: 60000}, Config{}},
+		{"offload, no checksum, IPv6", 6, 8 << 20, link.PipeConfig{MaxPayload: 60000}, Config{Endpoint: fsm.Config{NoChecksum: true}}},
+		{"loss", 4, 1 << 20, link.PipeConfig{Loss: 0.02, Delay: time.Millisecond}, Config{}},
+		{"plain TCP", 4, 1 << 20, link.PipeConfig{}, Config{Endpoint: fsm.Config{Plain: true}}},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			p := newPair(t, 1, k.pipe, k.cfg, k.cfg)
+			a, b := p.connect(t, k.family)
+			exchange(t, a, b, k.octets)
+			for _, c := range []*Conn{a, b} {
+				i := c.Info()
+				assert.Equal(t, !k.cfg.Endpoint.Plain, i.Multipath)
+				assert.False(t, i.FellBack, i.Cause)
+				assert.NoError(t, c.Close())
+				assert.ErrorIs(t, c.Close(), net.ErrClosed)
+			}
+			require.NoError(t, p.a.Drain(t.Context()))
+			require.NoError(t, p.b.Drain(t.Context()))
+			assert.Zero(t, p.a.Stats().Connections)
+		})
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	p := newPair(t, 1, link.PipeConfig{}, Config{}, Config{})
+	a, b := p.connect(t, 4)
+	buf := make([]byte, 100)
+	require.NoError(t, a.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+	_, err := a.Read(buf)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	var ne net.Error
+	require.ErrorAs(t, err, &ne)
+	require.True(t, ne.Timeout())
+
+	require.NoError(t, a.SetReadDeadline(time.Time{}))
+	go func() { _, _ = b.Write([]byte("late")) }()
+	n, err := a.Read(buf)
+	require.NoError(t, err)
+	require.Equal(t, "late", string(buf[:n]))
+
+	// A deadline set while a Read waits ends it.
+	go func() {
+		time.Sleep(10 * time.Millisecond)
+		_ = a.SetDeadline(time.Unix(1, 0))
+	}()
+	_, err = a.Read(buf)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	_, err = a.Write(buf)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+
+	// A Write that finds no room gives up, and tells how much it wrote.
+	require.NoError(t, a.SetDeadline(time.Now().Add(50*time.Millisecond)))
+	big := make([]byte, 8<<20)
+	n, err = a.Write(big)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.Greater(t, n, 0)
+	require.Less(t, n, len(big))
+	require.NoError(t, a.SetDeadline(time.Time{}))
+	go func() { _ = a.CloseWrite() }()
+	got, err := io.Copy(io.Discard, b)
+	require.NoError(t, err)
+	require.EqualValues(t, n, got)
+}
+
+func TestErrors(t *testing.T) {
+	p := newPair(t, 1, link.PipeConfig{}, Config{}, Config{})
+	_, err := p.a.Dial(t.Context(), "tcp", "10.1.0.2:9")
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	var pe *fsm.PeerError
+	require.ErrorAs(t, err, &pe)
+	require.Equal(t, fsm.Refused, pe.Reason)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = p.a.Dial(ctx, "tcp", "10.1.0.77:9")
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	_, err = p.a.Dial(t.Context(), "udp", "10.1.0.2:9")
+	require.Error(t, err)
+	_, err = p.a.Dial(t.Context(), "tcp", "10.1.0.2")
+	require.Error(t, err)
+
+	l, err := p.b.Listen("tcp4", ":99")
+	require.NoError(t, err)
+	_, err = p.b.Listen("tcp", ":99")
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	require.NoError(t, l.SetDeadline(time.Now().Add(10*time.Millisecond)))
+	_, err = l.Accept()
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.NoError(t, l.SetDeadline(time.Time{}))
+	go func() { _ = l.Close() }()
+	_, err = l.Accept()
+	require.ErrorIs(t, err, net.ErrClosed)
+
+	// An abort reaches both sides, and those who wait.
+	a, b := p.connect(t, 4)
+	done := make(chan error)
+	go func() {
+		_, err := b.Read(make([]byte, 1))
+		done <- err
+	}()
+	require.NoError(t, a.Abort())
+	err = <-done
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+	require.ErrorAs(t, err, &pe)
+	require.Equal(t, fsm.FastClosed, pe.Reason)
+	_, err = a.Read(make([]byte, 1))
+	require.ErrorIs(t, err, net.ErrClosed)
+	_, err = b.Write([]byte("x"))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+}
+
+// Close with octets that nobody read tells the peer.
+func TestCloseUnread(t *testing.T) {
+	p := newPair(t, 1, link.PipeConfig{}, Config{}, Config{})
+	a, b := p.connect(t, 4)
+	_, err := a.Write([]byte("nobody reads this"))
+	require.NoError(t, err)
+	waitFor(t, "octets", func() bool { return b.Info().Readable > 0 })
+	require.NoError(t, b.Close())
+	_, err = a.Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+}
+
+func TestCloseUnblocks(t *testing.T) {
+	p := newPair(t, 1, link.PipeConfig{}, Config{}, Config{})
+	a, _ := p.connect(t, 4)
+	c, _ := p.connect(t, 6)
+	errs := make(chan error, 3)
+	go func() {
+		_, err := a.Read(make([]byte, 1))
+		errs <- err
+	}()
+	go func() {
+		_, err := a.Write(make([]byte, 16<<20))
+		errs <- err
+	}()
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		errs <- err
+	}()
+	time.Sleep(20 * time.Millisecond)
+	require.NoError(t, a.Close())
+	require.ErrorIs(t, <-errs, net.ErrClosed)
+	require.ErrorIs(t, <-errs, net.ErrClosed)
+	require.NoError(t, p.a.Close())
+	require.ErrorIs(t, <-errs, net.ErrClosed)
+	_, err := p.a.Dial(t.Context(), "tcp", "10.1.0.2:9")
+	require.ErrorIs(t, err, net.ErrClosed)
+	p.a, err = New(Config{}) // for the cleanup
+	require.NoError(t, err)
+}
+
+// net/http runs unchanged, and every connection ends.
+func TestHTTP(t *testing.T) {
+	p := newPair(t, 1, link.PipeConfig{}, Config{}, Config{})
+	l, err := p.b.Listen("tcp", ":80")
+	require.NoError(t, err)
+	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, err := io.ReadAll(r.Body)
+		if err != nil || !bytes.Equal(got, body) {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		_, _ = w.Write(body)
+	})}}
+	server.Start()
+	defer server.Close()
+	transport := &http.Transport{DialContext: p.a.DialContext}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			r, err := client.Post("http://10.1.0.2/", "text/plain", bytes.NewReader(body))
+			if !assert.NoError(t, err) {
+				return
+			}
+			defer r.Body.Close()
+			got, err := io.ReadAll(r.Body)
+			assert.NoError(t, err)
+			assert.Equal(t, http.StatusOK, r.StatusCode)
+			assert.True(t, bytes.Equal(body, got))
+		}()
+	}
+	wg.Wait()
+}

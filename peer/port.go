@@ -1,0 +1,192 @@
+package peer
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm"
+	"github.com/mptcp-go/mptcp/peer/link"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// port is a link of the stack.
+type port struct {
+	stack  *Stack
+	link   link.Link
+	number int
+	gone   bool
+
+	queued  *batch // what waits to be sent; nil: nothing
+	spare   *batch
+	sending bool
+	queuing bool // in Stack.dirty
+	idle    chan struct{}
+}
+
+// pathEntry is an address of ours on a link.
+type pathEntry struct {
+	fsm.Path
+	port   *port
+	prefix netip.Prefix
+}
+
+// readPaths tells the endpoint what the addresses of a link are now.
+func (s *Stack) readPaths(p *port) {
+	now := s.now()
+	up := !p.gone && p.link.Up()
+	var addrs []netip.Prefix
+	if !p.gone {
+		addrs = p.link.Addrs()
+	}
+	for _, e := range s.paths {
+		if e.port != p {
+			continue
+		}
+		found := false
+		for _, a := range addrs {
+			found = found || a.Addr() == e.Local
+		}
+		s.setPath(now, e, up && found)
+	}
+next:
+	for _, a := range addrs {
+		for _, e := range s.paths {
+			if e.Local == a.Addr() && e.port == p {
+				e.prefix = a
+				continue next
+			}
+		}
+		e := &pathEntry{port: p, prefix: a, Path: fsm.Path{ID: uint16(len(s.paths) + 1), Local: a.Addr()}}
+		s.paths = append(s.paths, e)
+		s.setPath(now, e, up)
+	}
+}
+
+func (s *Stack) setPath(now time.Time, e *pathEntry, up bool) {
+	was := e.Path
+	e.Up, e.MTU, e.Max = up, e.port.link.MTU(), e.port.link.MaxPayload()
+	if e.Path != was {
+		s.ep.HandlePath(now, e.Path)
+	}
+}
+
+// pathOf returns the path that a segment leaves by, nil where there is none.
+func (s *Stack) pathOf(seg *wire.Segment) *pathEntry {
+	if i := int(seg.Path) - 1; i >= 0 && i < len(s.paths) && s.paths[i].Local == seg.Src.Addr() {
+		return s.paths[i]
+	}
+	return s.pathAt(seg.Src.Addr())
+}
+
+func (s *Stack) pathAt(a netip.Addr) *pathEntry {
+	var down *pathEntry
+	for _, e := range s.paths {
+		if e.Local == a {
+			if e.Up {
+				return e
+			}
+			down = e
+		}
+	}
+	return down
+}
+
+// source chooses the address to speak to remote from: one that reaches it without a
+// router, by the longest prefix, else the first of its family, those on links that are
+// up first.
+func (s *Stack) source(remote netip.Addr) (netip.Addr, bool) {
+	var best *pathEntry
+	score := func(e *pathEntry) int {
+		n := 0
+		if e.prefix.Contains(remote) {
+			n = 1 + e.prefix.Bits()
+		}
+		if e.Up {
+			n += 1000
+		}
+		return n
+	}
+	for _, e := range s.paths {
+		if e.Local.Is4() == remote.Is4() && (best == nil || score(e) > score(best)) {
+			best = e
+		}
+	}
+	if best == nil {
+		return netip.Addr{}, false
+	}
+	return best.Local, true
+}
+
+// watch follows the state of a link.
+func (s *Stack) watch(p *port) {
+	defer s.wg.Done()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-p.link.Changes():
+		}
+		s.mu.Lock()
+		s.readPaths(p)
+		s.turn(s.now())
+		s.unlock()
+	}
+}
+
+// batchSize is how many packets one Recv may return.
+const batchSize = 64
+
+// receive takes packets from a link until it ends.
+func (s *Stack) receive(p *port) {
+	defer s.wg.Done()
+	pkts := make([]link.Packet, batchSize)
+	for {
+		n, err := p.link.Recv(pkts)
+		now := s.lock()
+		for i := range n {
+			s.input(now, p, &pkts[i])
+		}
+		if err != nil && !s.closed {
+			p.gone = true // the paths are down, and the connections live on
+			s.readPaths(p)
+		}
+		s.turn(now)
+		s.unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// input takes one packet.
+func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
+	if s.cfg.Capture != nil {
+		s.capture(now, p, k.Data, inbound)
+	}
+	seg := &s.in
+	if err := wire.Parse(seg, k.Data); err != nil {
+		var m wire.ICMP
+		if wire.ParseICMP(&m, k.Data) != nil {
+			s.stats.notTCP++
+			return
+		}
+		s.ep.HandleICMP(now, &m)
+		return
+	}
+	e := s.pathAt(seg.Dst.Addr())
+	if e == nil {
+		s.stats.notOurs++ // a route to a whole network ends here
+		return
+	}
+	seg.Path = e.ID
+	switch {
+	case k.Partial:
+		seg.Sum = wire.SumPartial // it has not been on a wire
+	case k.SumOK:
+		seg.Sum = wire.SumGood
+	case seg.Sum == wire.SumPartial:
+		seg.Sum = wire.SumBad // the sender's network card should have finished it
+	}
+	seg.SegSize = uint16(k.SegSize)
+	s.ep.HandleSegment(now, seg)
+}

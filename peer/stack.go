@@ -1,0 +1,200 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm"
+	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/peer/link"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// Stack is a host in user space. All methods may be called from any goroutine.
+type Stack struct {
+	start time.Time // the clock does not jump with the system's
+	done  chan struct{}
+	kick  chan struct{} // the deadline came closer
+	wg    sync.WaitGroup
+
+	mu        sync.Mutex
+	cfg       Config
+	ep        *fsm.Endpoint
+	ports     []*port
+	paths     []*pathEntry // by path id - 1
+	conns     map[*fsm.Conn]*Conn
+	listeners map[*Listener]bool
+	ephemeral uint16
+	holds     holds
+	armed     time.Time // when the timer goroutine wakes; zero: it does not
+	in, out   wire.Segment
+	dirty     []*port // with packets that nobody sends yet
+	closed    bool
+	stats     counters
+	tapErr    error // the first of Config.Capture and KeyLog
+	events    eventQueue
+}
+
+// counters are those of Stats that the stack itself keeps.
+type counters struct {
+	notTCP, notOurs, noRoute, unsendable, queueFull, eventsLost uint64
+}
+
+// New returns a stack without links.
+func New(cfg Config) (*Stack, error) {
+	if cfg.Endpoint.Rand == nil {
+		cfg.Endpoint.Rand = &cryptoSource{}
+	}
+	ep, err := fsm.NewEndpoint(cfg.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{start: time.Now(), done: make(chan struct{}), kick: make(chan struct{}, 1), cfg: cfg, ep: ep,
+		conns: map[*fsm.Conn]*Conn{}, listeners: map[*Listener]bool{}}
+	s.ephemeral = uint16(s.cfg.Endpoint.Rand.Uint64())
+	s.events.init(cfg.Events)
+	s.wg.Add(1)
+	go s.timers()
+	if cfg.Events != nil {
+		s.wg.Add(1)
+		go s.deliver()
+	}
+	return s, nil
+}
+
+// now is a clock that only goes forward.
+func (s *Stack) now() time.Time { return s.start.Add(time.Since(s.start)) }
+
+// AddLink adds a link, which belongs to the stack from now on: Close closes it. Each
+// address of the link is a path. The error is net.ErrClosed.
+func (s *Stack) AddLink(l link.Link) error {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	p := &port{stack: s, link: l, number: len(s.ports)}
+	s.ports = append(s.ports, p)
+	s.readPaths(p)
+	s.turn(s.now())
+	s.wg.Add(2)
+	go s.receive(p)
+	go s.watch(p)
+	return nil
+}
+
+// Close ends everything at once: connections are reset, listeners and links closed. It
+// returns when all goroutines of the stack have ended. The error is the first of
+// Config.Capture, Config.KeyLog and the links. To end gracefully, close the connections
+// and call Drain first.
+func (s *Stack) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return net.ErrClosed
+	}
+	now := s.now()
+	for l := range s.listeners {
+		l.close(now)
+	}
+	for _, c := range s.conns {
+		c.abort(now)
+	}
+	s.turn(now)
+	s.closed = true
+	for _, c := range s.conns { // what did not end, such as an MP_FASTCLOSE unanswered
+		c.rd.wake()
+		c.wr.wake()
+	}
+	s.unlock()
+	close(s.done)
+	s.events.close()
+	s.mu.Lock()
+	ports, holds := s.ports, s.holds.all()
+	s.mu.Unlock()
+	var errs []error
+	for _, p := range ports {
+		p.waitSent()
+		if err := p.link.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for _, h := range holds {
+		_ = h.Close()
+	}
+	s.wg.Wait()
+	return errors.Join(append(errs, s.tapErr)...)
+}
+
+// lock takes the mutex and tells the time. It is paired with unlock.
+func (s *Stack) lock() time.Time {
+	s.mu.Lock()
+	return s.now()
+}
+
+// Stats are the counters of a stack.
+type Stats struct {
+	MPTCP fsm.Stats
+	TCP   tcp.Stats
+	Links []LinkStats
+
+	Connections int    // that have not ended; half-open ones of listeners not included
+	NotTCP      uint64 // packets received that are neither TCP nor an ICMP error about it
+	NotOurs     uint64 // segments received for an address that is not ours
+	NoRoute     uint64 // segments not sent because no link has their source address
+	Unsendable  uint64 // segments that the codec refused
+	EventsLost  uint64 // not delivered to Config.Events
+}
+
+// LinkStats are the counters of one link.
+type LinkStats struct {
+	Name string
+	link.Stats
+}
+
+// Stats returns the counters.
+func (s *Stack) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Stats{MPTCP: *s.ep.Stats(), TCP: *s.ep.FlowStats(), Connections: len(s.conns), NotTCP: s.stats.notTCP,
+		NotOurs: s.stats.notOurs, NoRoute: s.stats.noRoute, Unsendable: s.stats.unsendable, EventsLost: s.stats.eventsLost}
+	for _, p := range s.ports {
+		st.Links = append(st.Links, LinkStats{p.link.Name(), p.link.Stats()})
+	}
+	return st
+}
+
+// Addrs returns the addresses of the stack whose links are up, in the order of the
+// links.
+func (s *Stack) Addrs() []netip.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []netip.Addr
+	for _, p := range s.paths {
+		if p.Up {
+			all = append(all, p.Local)
+		}
+	}
+	return all
+}
+
+// tapFailed keeps the first error of a tap.
+func (s *Stack) tapFailed(err error) {
+	if err != nil && s.tapErr == nil {
+		s.tapErr = err
+	}
+}
+
+// logKeys writes the keys of a connection.
+func (s *Stack) logKeys(c *fsm.Conn) {
+	own, peer, ok := c.Keys()
+	if s.cfg.KeyLog == nil || !ok {
+		return
+	}
+	_, err := fmt.Fprintf(s.cfg.KeyLog, "# %s %s\n%016x\n%016x\n", c.Local(), c.Remote(), uint64(own), uint64(peer))
+	s.tapFailed(err)
+}
