@@ -93,7 +93,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	c.rd.serial.Lock()
 	defer c.rd.serial.Unlock()
 	for {
-		n, err, wait := c.tryRead(p)
+		n, wait, err := c.tryRead(p)
 		if n > 0 || err != nil {
 			return n, c.opError("read", err)
 		}
@@ -101,27 +101,27 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 }
 
-func (c *Conn) tryRead(p []byte) (n int, err error, wait chan struct{}) {
+func (c *Conn) tryRead(p []byte) (n int, wait chan struct{}, err error) {
 	s := c.stack
 	now := s.lock()
 	defer s.unlock()
 	switch {
 	case c.closed:
-		return 0, net.ErrClosed, nil
+		return 0, nil, net.ErrClosed
 	case c.rd.expired(now):
-		return 0, os.ErrDeadlineExceeded, nil
+		return 0, nil, os.ErrDeadlineExceeded
 	}
 	if n, err = c.fc.Read(now, p); n > 0 {
 		s.turn(now) // the window may have opened
 		return n, nil, nil
 	}
 	if err != nil {
-		return 0, err, nil
+		return 0, nil, err
 	}
 	if s.closed {
-		return 0, net.ErrClosed, nil
+		return 0, nil, net.ErrClosed
 	}
-	return 0, nil, c.rd.arm()
+	return 0, c.rd.arm(), nil
 }
 
 // Write writes octets to our stream. It returns when all are in the send buffer, so not

@@ -149,7 +149,7 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	l.wait.serial.Lock()
 	defer l.wait.serial.Unlock()
 	for {
-		c, err, wait := l.tryAccept()
+		c, wait, err := l.tryAccept()
 		if err != nil {
 			return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: l.Addr(), Err: err}
 		}
@@ -160,14 +160,14 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	}
 }
 
-func (l *Listener) tryAccept() (*Conn, error, chan struct{}) {
+func (l *Listener) tryAccept() (*Conn, chan struct{}, error) {
 	now := l.stack.lock()
 	defer l.stack.mu.Unlock()
 	switch {
 	case l.closed:
-		return nil, net.ErrClosed, nil
+		return nil, nil, net.ErrClosed
 	case l.wait.expired(now):
-		return nil, os.ErrDeadlineExceeded, nil
+		return nil, nil, os.ErrDeadlineExceeded
 	}
 	for _, part := range l.parts {
 		for fc, ok := part.Accept(); ok; fc, ok = part.Accept() {
@@ -187,7 +187,7 @@ func (l *Listener) tryAccept() (*Conn, error, chan struct{}) {
 			return c, nil, nil
 		}
 	}
-	return nil, nil, l.wait.arm()
+	return nil, l.wait.arm(), nil
 }
 
 // Close ends the listener. Connections that were not accepted are reset.
