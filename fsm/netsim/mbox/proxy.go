@@ -17,7 +17,8 @@ import (
 //
 //	proxy [buffer=64KiB] [rto=200ms] [lose=P] [die=OCTETS] [when...]
 //
-// Window and acknowledgment fields that pass are the proxy's own. Of when, only dir
+// Window and acknowledgment fields that pass are the proxy's own, and so is the sequence
+// number of an ACK that overtakes data. Of when, only dir
 // counts: the direction in which data is held. lose is the probability to
 // acknowledge a segment and then lose it for good. die=N makes it crash when it has
 // acknowledged N octets of a flow: what it holds is lost and the flow is dead.
@@ -95,9 +96,13 @@ func (x *Proxy) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
 		x.acked(at, f, dir, theirs)
 	}
 	mine.ackOut, mine.windowOut = e.seg.Ack, e.seg.Window
-	if x.holds(dir) && e.seg.SeqLen() > 0 {
+	switch {
+	case x.holds(dir) && e.seg.SeqLen() > 0:
 		x.take(at, dir, f)
-	} else {
+	default:
+		if at := mine.passed(); len(mine.held) > 0 && before(at, e.seg.Seq) {
+			e.setSeq(at) // an ACK from beyond what the receiver has would mean nothing to it
+		}
 		at.Send(dir, p)
 	}
 	x.pump(at, dir.Back(), theirs)

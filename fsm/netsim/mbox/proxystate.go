@@ -35,6 +35,7 @@ type proxyHalf struct {
 	lossy   bool   // recover means something
 	resend  time.Duration
 	backoff uint
+	unheard int    // expiries since the receiver was heard
 	stamps  stamps // of this direction's sender
 	// What its latest segment acknowledged, as it went on from here.
 	ackOut    uint32
@@ -54,7 +55,9 @@ type heldData struct {
 	seq, end uint32
 }
 
-const maxProxyBackoff = 8 // the proxy then gives up, as a TCP does
+// After so many expiries without a sign of life the proxy gives up, as a TCP does. A
+// receiver that answers with a closed window lives (RFC 9293 section 3.8.6.1, MUST-37).
+const maxProxyBackoff = 8
 
 // shake learns from a SYN.
 func (h *proxyHalf) shake(s *wire.Segment) {
@@ -74,7 +77,7 @@ func (h *proxyHalf) shake(s *wire.Segment) {
 // makes the fields the proxy's own.
 func (x *Proxy) acked(at *netsim.Slot, f *proxyState, dir netsim.Dir, h *proxyHalf) {
 	e := &x.e
-	h.window = e.seg.Window
+	h.window, h.unheard = e.seg.Window, 0
 	if mine := &f.half[dir]; mine.scales && h.scales {
 		h.peerShift = mine.shift
 	}
@@ -112,6 +115,14 @@ func (x *Proxy) acked(at *netsim.Slot, f *proxyState, dir netsim.Dir, h *proxyHa
 	if (h.dups == 3 || h.lossy && advanced) && len(h.held) > 0 {
 		x.repeat(at, h) // after a partial ACK too, RFC 6582 section 3.2
 	}
+}
+
+// passed is the sequence number behind what was passed on.
+func (h *proxyHalf) passed() uint32 {
+	if h.sent < len(h.held) {
+		return h.held[h.sent].seq
+	}
+	return h.next
 }
 
 // drop lets the first held segment go.
@@ -199,10 +210,11 @@ func (x *Proxy) HandleWake(at *netsim.Slot) {
 		if len(h.held) == 0 || h.resend > at.Now() {
 			continue
 		}
-		if h.backoff++; h.backoff > maxProxyBackoff {
+		if h.unheard++; h.unheard > maxProxyBackoff {
 			x.clear(at, h)
 			continue
 		}
+		h.backoff = min(h.backoff+1, maxProxyBackoff)
 		x.repeat(at, h)
 	}
 	x.rearm(at)

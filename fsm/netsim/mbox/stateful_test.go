@@ -246,6 +246,27 @@ func TestProxyGivesUp(t *testing.T) {
 	require.False(t, armed)
 }
 
+// An ACK that overtakes what is held must not come from beyond the receiver's window,
+// which would not believe it (RFC 9293 section 3.10.7.4).
+func TestProxyNumbersWhatOvertakes(t *testing.T) {
+	b := newBench(t, "proxy buffer=1000 dir=c2s")
+	b.run("> S 100:100(0) win 9\n< S. 300:300(0) ack 101 win 15\n> . 101:111(10) ack 301 win 9\n> . 111:121(10) ack 301 win 9")
+	want(t, b.run("> . 121:121(0) ack 311 win 9"), "> . 111:111(0) ack 311 win 9")
+	b.run("< . 301:301(0) ack 111 win 15")
+	want(t, b.run("> . 121:121(0) ack 311 win 9"), "> . 121:121(0) ack 311 win 9")
+}
+
+// As long as the receiver answers, a proxy probes its closed window (RFC 9293 section
+// 3.8.6.1, MUST-37).
+func TestProxyProbesForAsLongAsItTakes(t *testing.T) {
+	b := newBench(t, "proxy buffer=1000 dir=c2s")
+	b.run("> S 100:100(0) win 9\n< S. 300:300(0) ack 101 win 10\n> . 101:111(10) ack 301 win 9\n> . 111:121(10) ack 301 win 9\n< . 301:301(0) ack 111 win 0")
+	for range 3 * maxProxyBackoff {
+		require.Contains(t, b.run("@60s\n< . 301:301(0) ack 111 win 0"), "> . 111:121(10) ack 301 win 9")
+	}
+	want(t, b.run("< . 301:301(0) ack 121 win 10\n@1h"), "< . 301:301(0) ack 121 win 980")
+}
+
 const beginning = "> S 100:100(0) win 9\n< S. 300:300(0) ack 101 win 1000\n"
 
 func TestProxyLosesWhatItAcknowledged(t *testing.T) {
