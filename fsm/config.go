@@ -99,6 +99,14 @@ type Config struct {
 	// TCP.Congestion instead.
 	Congestion func() cong.Group
 
+	// NoOpportunistic turns off opportunistic retransmission: a subflow that could
+	// send but for the connection's window repeats the first segment that is not
+	// acknowledged, if it was sent on another (paper section 4.2, mechanism 1).
+	// NoPenalty turns off that the slower subflow which holds up the window then gets
+	// half its congestion window, once in its round-trip time (mechanism 2). Both are
+	// on by default; neither does anything while the peer's buffer suffices.
+	NoOpportunistic, NoPenalty bool
+
 	// CapWindow holds the congestion window of a subflow while its smoothed
 	// round-trip time is more than twice the least one seen, lest it fill the
 	// buffers of its path and the receiver's with them (paper section 4.2,

@@ -196,7 +196,9 @@ func (c *Conn) Writable() int {
 	if c.snd.closed || c.ended || c.fast.waiting {
 		return 0
 	}
-	return max(c.ep.cfg.SendBuffer-c.snd.buf.len(), 0)
+	// What is DATA_ACKed and kept for a slow subflow alone does not count: its own window
+	// bounds that.
+	return max(c.ep.cfg.SendBuffer-int(c.snd.buf.end-c.snd.una), 0)
 }
 
 // Write copies octets into the send buffer and returns how many found room: fewer
@@ -209,7 +211,7 @@ func (c *Conn) Write(now time.Time, p []byte) (int, error) {
 		}
 		return 0, &LocalError{Reason: NotOpen, What: "Write"}
 	}
-	n := c.snd.buf.write(p, c.ep.cfg.SendBuffer)
+	n := c.snd.buf.write(p[:min(len(p), c.Writable())])
 	c.snd.full = n < len(p)
 	if n > 0 {
 		c.ep.wake(c)
@@ -312,7 +314,10 @@ func (c *Conn) rest(now time.Time) {
 func (c *Conn) handleTimer(now time.Time) {
 	t := nanos(now)
 	for _, s := range c.subflows {
-		s.flow.HandleTimer(now)
+		before := s.flow.Timeouts()
+		if s.flow.HandleTimer(now); s.flow.Timeouts() > before {
+			c.timedOut(now, s)
+		}
 	}
 	if c.timers.expired(timerResend, t) {
 		c.onResend(now)
@@ -469,12 +474,15 @@ type Info struct {
 	Cause         string // of the fallback: the counter that tells of it, by its name in Stats
 	SubflowsUp    int
 	SubflowsTotal int // since the connection began
+	SendMemory    int // octets kept to be sent, or sent again
+	ReceiveMemory int // octets kept for the application, in order or not
 }
 
 // Info returns a snapshot.
 func (c *Conn) Info() Info {
 	i := Info{Sent: c.snd.next, Acked: c.snd.una, Written: c.snd.buf.end, Received: c.rcv.next, PeerEdge: c.snd.edge,
-		Edge: c.rcv.edge, FellBack: c.fb.done, Cause: c.fb.cause, SubflowsTotal: c.nextIndex}
+		Edge: c.rcv.edge, FellBack: c.fb.done, Cause: c.fb.cause, SubflowsTotal: c.nextIndex,
+		SendMemory: c.snd.buf.len(), ReceiveMemory: c.rcv.buf.Buffered()}
 	for _, s := range c.subflows {
 		if s.up {
 			i.SubflowsUp++

@@ -21,14 +21,15 @@ type sendState struct {
 	finAcked bool
 	full     bool // Write found no room
 
-	proven  bool     // a DATA_ACK was received
-	again   []extent // what is to be sent again on another mapping
-	recover uint64   // what was sent before a data-level retransmission: see rtx.go
-	tries   int      // data-level retransmissions in a row
-	probes  int      // window probes in a row
-	quietAt int64    // when an option last came on the only subflow, as onResend saw it
-	quiet   int      // expiries since then
-	copies  bool     // the scheduler wants several subflows to carry the same
+	proven   bool     // a DATA_ACK was received
+	again    []extent // what is to be sent again on another mapping
+	recover  uint64   // what was sent before a data-level retransmission: see rtx.go
+	tries    int      // data-level retransmissions in a row
+	probes   int      // window probes in a row
+	quietAt  int64    // when an option last came on the only subflow, as onResend saw it
+	quiet    int      // expiries since then
+	advanced bool     // a DATA_ACK moved una, and release was not called since
+	copies   bool     // the scheduler wants several subflows to carry the same
 }
 
 // extent is a range of data offsets.
@@ -76,7 +77,23 @@ func (c *Conn) assign(now time.Time) bool {
 			return true
 		}
 	}
+	if snd.una < snd.next && int(snd.buf.end-snd.una) >= c.ep.cfg.SendBuffer && c.assignFull(now) {
+		return true
+	}
 	return c.assignFin(now)
+}
+
+// assignFull is for a send buffer that is full: to a subflow that could send more it is
+// what a closed window is.
+func (c *Conn) assignFull(now time.Time) bool {
+	paths, _ := c.candidates(c.snd.una, c.snd.next, false)
+	set := c.sched.Next(paths)
+	for i, s := range c.subflows {
+		if set.Has(i) && paths[i].Room > 0 {
+			return c.windowLimited(now, s, i)
+		}
+	}
+	return false
 }
 
 // assignNew binds data never sent before, to whom the scheduler says.
@@ -102,6 +119,9 @@ func (c *Conn) assignNew(now time.Time) bool {
 	i--
 	s := c.subflows[i]
 	if n = c.windowed(s, n); n == 0 {
+		if c.windowLimited(now, s, i) {
+			return true
+		}
 		c.armPersist(now, s)
 		return false
 	}

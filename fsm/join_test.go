@@ -107,7 +107,7 @@ func TestPathDies(t *testing.T) {
 	for _, dead := range []int{0, 1} {
 		w := newWorld(t, 23, testConfig(1), testConfig(2), "link delay=10ms rate=5Mbit buffer=100ms")
 		paths := []*netsim.Path{w.path, w.addPath("link delay=30ms rate=5Mbit buffer=100ms")}
-		w.twoPaths(1_000_000, 500_000)
+		w.twoPaths(5_000_000, 500_000) // long enough for four timeouts
 		w.w.At(700*time.Millisecond, func() {
 			for _, el := range paths[dead].Elements() {
 				if l, ok := el.(*netsim.Link); ok {

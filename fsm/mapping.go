@@ -103,3 +103,29 @@ func (q *mappings) release(acked, una uint64) {
 		q.pop()
 	}
 }
+
+// covering returns a mapping that the octet at data offset off has, delivered or not, or
+// nil.
+func (q *mappings) covering(off uint64) *sent {
+	if q.odd > 0 {
+		for i := range q.len() {
+			if m := q.at(i); m.data <= off && off < m.dataEnd() {
+				return m
+			}
+		}
+		return nil
+	}
+	lo, hi := 0, q.len()
+	for lo < hi {
+		m := int(uint(lo+hi) / 2)
+		if q.at(m).dataEnd() > off {
+			hi = m
+		} else {
+			lo = m + 1
+		}
+	}
+	if lo < q.len() && q.at(lo).data <= off {
+		return q.at(lo)
+	}
+	return nil
+}

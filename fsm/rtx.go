@@ -146,6 +146,65 @@ func (c *Conn) resendElsewhere(now time.Time) {
 	}
 }
 
+// timedOut is called when the retransmission timer of s expired: what it carries is sent
+// again on others (RFC 8684 section 3.3.6), and s keeps trying to deliver it. After as
+// many such expiries in a row as make it stale it gets no new data.
+func (c *Conn) timedOut(now time.Time, s *subflow) {
+	if c.mode != multi || c.ended || s.doomed || !c.elsewhere(s) {
+		return
+	}
+	if n := s.flow.Timeouts(); n >= c.ep.cfg.StaleAfter && !s.stale {
+		s.stale = true
+		c.ep.stats.SubflowStale++
+		c.ep.trace(now, c, "SubflowStale")
+	} else if n > 1 {
+		return
+	}
+	snd := &c.snd
+	acked := s.flow.Acked()
+	for i := s.maps.index(acked); i < s.maps.len(); i++ {
+		m := s.maps.at(i)
+		lo := max(m.data+(max(acked, m.sub)-m.sub), snd.una)
+		if lo >= m.dataEnd() || c.alsoOn(s, lo) || queued(snd.again, lo) {
+			continue
+		}
+		if n := len(snd.again); n > 0 && snd.again[n-1].hi == lo {
+			snd.again[n-1].hi = m.dataEnd()
+		} else {
+			snd.again = append(snd.again, extent{lo, m.dataEnd()})
+		}
+	}
+}
+
+// elsewhere reports whether a subflow but s could carry its data.
+func (c *Conn) elsewhere(s *subflow) bool {
+	for _, x := range c.subflows {
+		if x != s && c.sendable(x) {
+			return true
+		}
+	}
+	return false
+}
+
+// alsoOn reports whether a living subflow but s had the octet at off.
+func (c *Conn) alsoOn(s *subflow, off uint64) bool {
+	for _, x := range c.subflows {
+		if x != s && !x.stale && !x.doomed && x.maps.covering(off) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func queued(again []extent, off uint64) bool {
+	for _, x := range again {
+		if x.lo <= off && off < x.hi {
+			return true
+		}
+	}
+	return false
+}
+
 // queueAgain queues everything that s carries and that is not DATA_ACKed.
 func (c *Conn) queueAgain(s *subflow) {
 	for i := range s.maps.len() {
@@ -265,6 +324,9 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 			s.heard = max(s.heard, min(off, s.flow.Acked()))
 		}
 	}
+	if c.mode == multi && (moved || c.snd.advanced) {
+		c.release() // after both levels were looked at
+	}
 	if !moved || c.mode != multi {
 		return
 	}
@@ -273,7 +335,6 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 		s.stale = false
 		c.ep.stats.SubflowRecover++
 	}
-	c.release()
 	if option || c.fb.failed {
 		return
 	}

@@ -28,13 +28,30 @@ type sendBuffer struct {
 	first      uint64   // offset of blocks[0]; the others follow at blockSize each
 	start, end uint64
 	pool       *blockPool
+
+	// What lies below start, in a block that was given back, but that a slow subflow
+	// may still have to repeat: the receiver has it from another one, and must get it
+	// all the same (RFC 8684 section 3.3.6, R3.3.6-03).
+	strays      []stray
+	strayOctets int
 }
 
-// blockPool keeps a few blocks of each size for the connections of an endpoint.
-type blockPool struct{ free [len(blockSizes)][]*block }
+type stray struct {
+	off uint64
+	b   []byte
+}
 
-// maxFreeBlocks bounds the blocks of each size that are kept.
-const maxFreeBlocks = 64
+// blockPool keeps a few blocks of each size, and buffers of strays, for the connections
+// of an endpoint.
+type blockPool struct {
+	free  [len(blockSizes)][]*block
+	small [][]byte
+}
+
+const (
+	maxFreeBlocks = 64 // of each size that are kept
+	straySize     = 2 << 10
+)
 
 func (p *blockPool) get(size int) *block {
 	if n := len(p.free[size]); n > 0 {
@@ -64,11 +81,10 @@ func sizeOf(n int) int {
 }
 
 // len returns how many octets are kept.
-func (s *sendBuffer) len() int { return int(s.end - s.start) }
+func (s *sendBuffer) len() int { return int(s.end-s.start) + s.strayOctets }
 
-// write appends octets, up to limit in the buffer, and returns how many.
-func (s *sendBuffer) write(p []byte, limit int) int {
-	p = p[:min(len(p), max(limit-s.len(), 0))]
+// write appends octets and returns how many.
+func (s *sendBuffer) write(p []byte) int {
 	n := len(p)
 	if len(s.blocks) == 0 {
 		s.first = s.end
@@ -120,6 +136,14 @@ func (b *block) grow(pool *blockPool, need int) *block {
 // slice returns n octets from off on; they must not cross a block. The slice is
 // valid until they are freed.
 func (s *sendBuffer) slice(off uint64, n int) []byte {
+	if off < s.first {
+		for i := range s.strays {
+			if k := &s.strays[i]; k.off <= off && off+uint64(n) <= k.off+uint64(len(k.b)) {
+				return k.b[off-k.off:][:n]
+			}
+		}
+		return nil
+	}
 	b := s.blocks[(off-s.first)/blockSize]
 	i := int((off - s.first) & blockMask)
 	return b.buf[i : i+n]
@@ -166,6 +190,56 @@ func (s *sendBuffer) free(off uint64) {
 
 // run returns how many octets from off on, which is not above end, lie in one block.
 func (s *sendBuffer) run(off uint64) uint64 { return blockSize - (off-s.first)&blockMask }
+
+// edge returns where the block begins that holds off, which is not above end.
+func (s *sendBuffer) edge(off uint64) uint64 {
+	if len(s.blocks) == 0 || off < s.first {
+		return off
+	}
+	return off - (off-s.first)&blockMask
+}
+
+// stray keeps a copy of n octets from off on, which free is about to give back. A range
+// that is kept already is not kept twice.
+func (s *sendBuffer) stray(off uint64, n int) {
+	for i := range s.strays {
+		if k := &s.strays[i]; k.off <= off && off+uint64(n) <= k.off+uint64(len(k.b)) {
+			return
+		}
+	}
+	s.strays = append(s.strays, stray{off, append(s.pool.buffer(n), s.slice(off, n)...)})
+	s.strayOctets += n
+}
+
+// forget drops the strays that lie below off.
+func (s *sendBuffer) forget(off uint64) {
+	kept := s.strays[:0]
+	for _, k := range s.strays {
+		if k.off+uint64(len(k.b)) > off {
+			kept = append(kept, k)
+			continue
+		}
+		s.strayOctets -= len(k.b)
+		s.pool.giveBack(k.b)
+	}
+	clear(s.strays[len(kept):])
+	s.strays = kept
+}
+
+func (p *blockPool) buffer(n int) []byte {
+	if k := len(p.small); k > 0 && n <= straySize {
+		b := p.small[k-1]
+		p.small = p.small[:k-1]
+		return b
+	}
+	return make([]byte, 0, max(n, straySize))
+}
+
+func (p *blockPool) giveBack(b []byte) {
+	if cap(b) == straySize && len(p.small) < maxFreeBlocks {
+		p.small = append(p.small, b[:0])
+	}
+}
 
 // trim gives back what an empty buffer holds for later.
 func (s *sendBuffer) trim() {

@@ -22,7 +22,7 @@ func TestSendBuffer(t *testing.T) {
 				for i := range p {
 					p[i] = byte(r.Uint32())
 				}
-				all = append(all, p[:b.write(p, 200_000)]...)
+				all = append(all, p[:b.write(p[:min(len(p), max(200_000-b.len(), 0))])]...)
 			case k < 7 && b.len() > 0:
 				b.free(b.start + uint64(r.IntN(b.len()+1)))
 			case k == 7 && b.len() > 0:
@@ -40,5 +40,35 @@ func TestSendBuffer(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What a slow subflow may have to repeat outlives its block, and no longer than needed.
+func TestStrays(t *testing.T) {
+	b := sendBuffer{pool: new(blockPool)}
+	p := make([]byte, 3*blockSize)
+	for i := range p {
+		p[i] = byte(i >> 8 * 31)
+	}
+	b.write(p)
+	b.stray(1000, 1400)
+	b.stray(1000, 1400) // a second subflow has it too
+	b.stray(70_000, 60_000)
+	b.free(2 * blockSize)
+	if b.len() != blockSize+61_400 || len(b.blocks) != 1 {
+		t.Fatalf("%d octets, %d blocks", b.len(), len(b.blocks))
+	}
+	for _, k := range [][2]int{{1000, 1400}, {1500, 100}, {70_000, 60_000}, {2 * blockSize, 100}} {
+		if !bytes.Equal(b.slice(uint64(k[0]), k[1]), p[k[0]:k[0]+k[1]]) {
+			t.Errorf("octets at %d", k[0])
+		}
+	}
+	b.forget(2400)
+	if b.len() != blockSize+60_000 || b.slice(1000, 1400) != nil {
+		t.Errorf("%d octets", b.len())
+	}
+	b.forget(2 * blockSize)
+	if b.len() != blockSize {
+		t.Errorf("%d octets", b.len())
 	}
 }

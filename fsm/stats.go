@@ -16,6 +16,9 @@ type Stats struct {
 	SimultConnectFallback   uint64
 	FallbackFailed          uint64 // fallback was due but not possible
 	MPTCPRetrans            uint64 // mappings sent again at the data level
+	WindowLimited           uint64 // times that a subflow could send and the connection's window forbade it
+	OpportunisticRetrans    uint64 // mappings sent again for that reason (paper section 4.2, mechanism 1)
+	SubflowPenalized        uint64 // windows halved for that reason (mechanism 2)
 	RedundantTx             uint64 // mappings sent on one more subflow because the scheduler wants it
 
 	MPJoinNoTokenFound      uint64

@@ -24,16 +24,18 @@ type subflow struct {
 	stale  bool // it delivers nothing: no new data until it does
 
 	// Sending.
-	maps     mappings
-	copied   uint64 // data offset: below it the scheduler wants nothing repeated here
-	signals  int    // ACKs in a row that carried a signal
-	dataFin  bool   // a DATA_FIN on an ACK of its own is to be sent
-	failDSN  uint64 // the DSN of an MP_FAIL to be sent
-	sendFail bool
-	fastOut  bool // an MP_FASTCLOSE is to be sent, on an ACK or a RST
-	reset    resetOption
-	heard    uint64 // the highest subflow acknowledgment that came with a DATA_ACK
-	bare     int64  // since when new data was acknowledged without any option; 0: not
+	maps      mappings
+	copied    uint64 // data offset: below it the scheduler wants nothing repeated here
+	helped    uint64 // data offset: below it opportunistic retransmission has nothing more to do here
+	penalized int64  // when it was last made slower for holding up the window
+	signals   int    // ACKs in a row that carried a signal
+	dataFin   bool   // a DATA_FIN on an ACK of its own is to be sent
+	failDSN   uint64 // the DSN of an MP_FAIL to be sent
+	sendFail  bool
+	fastOut   bool // an MP_FASTCLOSE is to be sent, on an ACK or a RST
+	reset     resetOption
+	heard     uint64 // the highest subflow acknowledgment that came with a DATA_ACK
+	bare      int64  // since when new data was acknowledged without any option; 0: not
 
 	// Receiving.
 	table   dataseq.Table

@@ -81,7 +81,7 @@ func (c *Conn) dataAcked(now time.Time, a uint64) {
 	progress := a > snd.una
 	snd.una = max(snd.una, a)
 	snd.tries = 0
-	c.release()
+	snd.advanced = true
 	c.timers.stop(timerResend)
 	c.armResend(now)
 	if progress && snd.una < snd.recover {
@@ -91,17 +91,36 @@ func (c *Conn) dataAcked(now time.Time, a uint64) {
 
 // release frees what was acknowledged at both levels: by DATA_ACK, and on each living
 // subflow that carried it (R3.3.2-05, R3.3.6-03); after a fallback by subflow ACKs
-// alone (R3.7-14).
+// alone (R3.7-14). What a slow subflow alone has still to deliver, though the receiver
+// has it, is put aside: it must not keep the stream that lies behind it in memory.
 func (c *Conn) release() {
-	free := c.snd.una
+	c.snd.advanced = false
+	una := c.snd.una
+	low, buf := una, &c.snd.buf
 	for _, s := range c.subflows {
 		acked := s.flow.Acked()
-		if low, ok := s.maps.lowest(acked); ok {
-			free = min(free, low)
+		if l, ok := s.maps.lowest(acked); ok {
+			low = min(low, l)
 		}
-		s.maps.release(acked, c.snd.una)
+		s.maps.release(acked, una)
 	}
-	c.snd.buf.free(free)
+	edge := buf.edge(una)
+	if low < edge && buf.first < edge {
+		for _, s := range c.subflows {
+			acked := s.flow.Acked()
+			for i := s.maps.index(acked); i < s.maps.len(); i++ {
+				m := s.maps.at(i)
+				done := max(acked, m.sub) - m.sub
+				if m.data+done >= buf.first && m.data < edge {
+					buf.stray(m.data+done, m.len-int(done))
+				}
+			}
+		}
+	}
+	buf.free(max(low, edge))
+	if len(buf.strays) > 0 {
+		buf.forget(low)
+	}
 	if c.snd.full && c.Writable() > 0 {
 		c.snd.full = false
 		c.happened(Writable)

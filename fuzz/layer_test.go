@@ -34,6 +34,7 @@ var layers = []layer{
 	{pkg: "fsm", core: true, may: "checksum reasm dataseq wire fsm/cong fsm/sched fsm/pathmgr fsm/tcp"},
 	{pkg: "fsm/netsim", core: true, may: "fsm wire"},
 	{pkg: "fsm/netsim/mbox", core: true, may: "wire fsm/netsim"},
+	{pkg: "fsm/netsim/scenario", core: true, may: "fsm fsm/netsim"},
 	{pkg: "fsm/explore", core: true, may: "fsm fsm/netsim"},
 	{pkg: "pcap", may: "wire", modules: "github.com/klauspost/compress"},
 	{pkg: "pcap/packetsource", may: "pcap", modules: "github.com/google/gopacket"},

@@ -1,0 +1,83 @@
+package fsm
+
+import "time"
+
+// windowLimited is called when subflow s, at place i, could send new data and only the
+// connection's window keeps it from that: it does what the paper's section 4.2 has a
+// sender do then. It reports whether data was bound.
+func (c *Conn) windowLimited(now time.Time, s *subflow, i int) bool {
+	snd := &c.snd
+	if c.mode != multi || snd.una >= snd.next {
+		return false
+	}
+	c.ep.stats.WindowLimited++
+	if !c.ep.cfg.NoPenalty {
+		c.penalize(now, s)
+	}
+	if c.ep.cfg.NoOpportunistic {
+		return false
+	}
+	return c.opportunistic(now, s, i)
+}
+
+// opportunistic is mechanism 1, opportunistic retransmission: s repeats what holds up
+// the trailing edge of the window and was sent on another subflow. It takes one segment,
+// the first that is neither acknowledged nor on its way on s already; by the time that s
+// can send once more that is the next one. A subflow that is slower than the one which
+// carries the segment cannot help, unless that one had a timeout.
+func (c *Conn) opportunistic(now time.Time, s *subflow, i int) bool {
+	at := max(c.snd.una, s.helped)
+	for at < c.snd.next {
+		m := s.maps.covering(at)
+		if m == nil {
+			break
+		}
+		at = m.dataEnd()
+	}
+	if s.helped = at; at >= c.snd.next {
+		return false
+	}
+	own, _ := s.flow.RTT()
+	var late *sent
+	for _, h := range c.subflows {
+		if h == s || !c.carries(h, at) {
+			continue
+		}
+		if rtt, _ := h.flow.RTT(); rtt < own && h.flow.Timeouts() == 0 {
+			return false
+		}
+		late = h.maps.covering(at)
+	}
+	if late == nil {
+		return false // delivered, or lost with its subflow: the data-level timer sees to it
+	}
+	n, _ := c.flowRoom(s, at, late.dataEnd())
+	if n == 0 {
+		return false
+	}
+	c.turn = i
+	c.bind(now, s, at, n, sentAgain)
+	s.helped = at + uint64(n)
+	c.ep.stats.OpportunisticRetrans++
+	return true
+}
+
+// penalize is mechanism 2: the slower subflow that holds up the window gets half its
+// congestion window, once in a round trip of its own, so that it has less in its queues
+// and the window fills less soon.
+func (c *Conn) penalize(now time.Time, s *subflow) {
+	fast, _ := s.flow.RTT()
+	for _, h := range c.subflows {
+		if h == s || h.doomed || h.maps.covering(c.snd.una) == nil {
+			continue
+		}
+		slow, _ := h.flow.RTT()
+		if slow <= fast || nanos(now)-h.penalized < int64(slow) {
+			continue
+		}
+		h.penalized = nanos(now)
+		h.flow.Penalize(now)
+		c.ep.stats.SubflowPenalized++
+		return
+	}
+}
