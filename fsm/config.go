@@ -191,7 +191,7 @@ func (c *Config) validate() error {
 		{"MaxHalfOpen", &c.MaxHalfOpen, 4096, 1, 1 << 24},
 		{"Backlog", &c.Backlog, 1024, 1, 1 << 24},
 		{"MaxSubflows", &c.MaxSubflows, 8, 1, 32},
-		{"MaxHalfJoins", &c.MaxHalfJoins, 4, 1, 32},
+		{"MaxHalfJoins", &c.MaxHalfJoins, 4, 1, 1 << 16},
 		{"MaxHalfJoinsAll", &c.MaxHalfJoinsAll, 1024, 1, 1 << 20},
 		{"MaxRemoteAddrs", &c.MaxRemoteAddrs, 8, 1, 255},
 		{"AddAddrTries", &c.AddAddrTries, 4, 1, 100},

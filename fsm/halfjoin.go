@@ -97,12 +97,12 @@ func (e *Endpoint) promoteJoin(now time.Time, h *half[halfJoin], seg *wire.Segme
 	case !o.hasJoin || o.join.Form != wire.JoinACK || subtle.ConstantTimeCompare(want[:], o.join.HMAC[:]) != 1:
 		e.stats.MPJoinAckHMacFailure++
 		e.dropJoin(h)
-		e.reset(seg, wire.ResetMPTCPError) // R3.2-19
+		c.refuse(seg, wire.ResetMPTCPError) // R3.2-19
 		return
 	case !c.joinable(), c.crowd() >= e.cfg.MaxSubflows: // not any more
 		e.stats.MPJoinRejected++
 		e.dropJoin(h)
-		e.reset(seg, wire.ResetProhibited)
+		c.refuse(seg, wire.ResetProhibited)
 		return
 	}
 	f, err := h.Promote(now, e.joinTCP, p)

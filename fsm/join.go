@@ -86,13 +86,13 @@ func (e *Endpoint) handleJoinSYN(now time.Time, seg *wire.Segment) bool {
 	switch {
 	case !ok, !c.joinable(), e.cfg.NoJoin && seg.Dst == c.local, c.crowd() >= e.cfg.MaxSubflows:
 		e.stats.MPJoinRejected++
-		e.reset(seg, wire.ResetProhibited)
+		c.refuse(seg, wire.ResetProhibited)
 		return true
 	}
 	id, ok := c.localID(seg.Dst.Addr())
 	if !ok {
 		e.stats.MPJoinRejected++
-		e.reset(seg, wire.ResetNoResources)
+		c.refuse(seg, wire.ResetNoResources)
 		return true
 	}
 	if j.Backup {
@@ -100,6 +100,16 @@ func (e *Endpoint) handleJoinSYN(now time.Time, seg *wire.Segment) bool {
 	}
 	e.keepJoin(now, c, seg, syn, id)
 	return true
+}
+
+// refuse answers a segment of a join of c's by a RST with the reason, which version 0 has
+// no option for (V0-09).
+func (c *Conn) refuse(seg *wire.Segment, why wire.ResetReason) {
+	if c.version != wire.V0 {
+		c.ep.reset(seg, why)
+	} else if out := c.ep.replies.next(); out != nil && tcp.ResetFor(seg, out) {
+		c.ep.replies.commit()
+	}
 }
 
 // joinable reports whether the connection takes joins of the peer's at all.

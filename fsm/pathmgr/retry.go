@@ -39,7 +39,7 @@ func (ev *Event) passing() bool {
 	case TimedOut, Unopened:
 		return true
 	case Reset:
-		return ev.Transient || !ev.Reason && ev.Worked
+		return ev.Transient || !ev.Reason
 	case Refused:
 		return ev.Transient
 	}
