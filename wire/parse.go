@@ -52,16 +52,41 @@ func ParseCaptured(s *Segment, pkt []byte, wireLen int) error {
 	return ip.parseTCP(s, pkt, max(wireLen, len(pkt)))
 }
 
-func (ip *ipInfo) parseTCP(s *Segment, pkt []byte, wireLen int) error {
-	if err := parseIP(ip, pkt, wireLen, protoTCP, protoTCP); err != nil {
+// ParseTrusted is Parse for a packet whose TCP checksum need not be verified: the link
+// has done so, or the packet has not been on a wire. It does not read the payload.
+// s.Sum is set to sum, which must not be SumGood, since s.PayloadSum is not computed.
+func ParseTrusted(s *Segment, pkt []byte, sum SumState) error {
+	var ip ipInfo
+	if _, err := ip.parseHeaders(s, pkt, max(len(pkt), ipLength(pkt))); err != nil {
 		return err
+	}
+	if ip.end > len(pkt) {
+		return bad("IP packet", len(pkt), ErrTruncated)
+	}
+	s.Sum = sum
+	return nil
+}
+
+func (ip *ipInfo) parseTCP(s *Segment, pkt []byte, wireLen int) error {
+	payload, err := ip.parseHeaders(s, pkt, wireLen)
+	if err == nil && ip.end <= len(pkt) {
+		s.verifySum(pkt, ip.header, payload, ip.end)
+	}
+	return err
+}
+
+// parseHeaders is parseTCP without a look at the checksum. It returns where the payload
+// begins.
+func (ip *ipInfo) parseHeaders(s *Segment, pkt []byte, wireLen int) (int, error) {
+	if err := parseIP(ip, pkt, wireLen, protoTCP, protoTCP); err != nil {
+		return 0, err
 	}
 	off := ip.header
 	if off+tcpHeaderSize > ip.end {
-		return bad("TCP header", min(off, len(pkt)), ErrLength)
+		return 0, bad("TCP header", min(off, len(pkt)), ErrLength)
 	}
 	if len(pkt) < off+tcpHeaderSize {
-		return bad("TCP header", len(pkt), ErrTruncated)
+		return 0, bad("TCP header", len(pkt), ErrTruncated)
 	}
 	h := pkt[off : off+tcpHeaderSize]
 	s.Src = netip.AddrPortFrom(ip.src, binary.BigEndian.Uint16(h[0:]))
@@ -78,20 +103,17 @@ func (ip *ipInfo) parseTCP(s *Segment, pkt []byte, wireLen int) error {
 
 	size := int(h[12]>>4) * 4
 	if size < tcpHeaderSize || off+size > ip.end {
-		return bad("TCP data offset", off+12, ErrLength)
+		return 0, bad("TCP data offset", off+12, ErrLength)
 	}
 	s.PayloadLen = ip.end - off - size
 	if len(pkt) < off+size {
 		s.Options = Options(pkt[off+tcpHeaderSize:])
-		return bad("TCP options", len(pkt), ErrTruncated)
+		return 0, bad("TCP options", len(pkt), ErrTruncated)
 	}
 	s.Options = Options(pkt[off+tcpHeaderSize : off+size : off+size])
 	end := min(ip.end, len(pkt))
 	s.Payload = pkt[off+size : end : end]
-	if ip.end <= len(pkt) {
-		s.verifySum(pkt, off, off+size, end)
-	}
-	return nil
+	return off + size, nil
 }
 
 // verifySum computes s.Sum and s.PayloadSum from a whole packet, whose TCP header,

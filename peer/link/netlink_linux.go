@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -230,4 +232,58 @@ func family(a netip.Addr) uint8 {
 		return unix.AF_INET
 	}
 	return unix.AF_INET6
+}
+
+// ifAddr is an address that the kernel has on an interface.
+type ifAddr struct {
+	netip.Prefix
+	scope uint8  // RT_SCOPE_*
+	flags uint32 // IFA_F_*
+}
+
+// addrsOf lists the kernel's addresses on an interface.
+func (r *router) addrsOf(index int) (list []ifAddr, err error) {
+	m := newMessage(unix.RTM_GETADDR, unix.NLM_F_DUMP, 0, make([]byte, unix.SizeofIfAddrmsg))
+	err = r.ask(m, func(kind uint16, body []byte) {
+		if kind != unix.RTM_NEWADDR || len(body) < unix.SizeofIfAddrmsg || int(binary.NativeEndian.Uint32(body[4:])) != index {
+			return
+		}
+		a := ifAddr{flags: uint32(body[2]), scope: body[3]}
+		var local, remote netip.Addr
+		attrs(body[unix.SizeofIfAddrmsg:], func(kind uint16, v []byte) {
+			switch kind {
+			case unix.IFA_LOCAL:
+				local, _ = netip.AddrFromSlice(v)
+			case unix.IFA_ADDRESS:
+				remote, _ = netip.AddrFromSlice(v)
+			case unix.IFA_FLAGS:
+				a.flags = binary.NativeEndian.Uint32(v)
+			}
+		})
+		if !local.IsValid() {
+			local = remote // IPv6
+		}
+		if a.Prefix = netip.PrefixFrom(local, int(body[1])); a.IsValid() {
+			list = append(list, a)
+		}
+	})
+	return list, err
+}
+
+// settle waits until the kernel uses all its addresses of an interface: even one that is
+// not checked for duplicates is set up behind our back.
+func (r *router) settle(index int) error {
+	for range 1000 {
+		list, err := r.addrsOf(index)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(list, func(a ifAddr) bool {
+			return a.flags&unix.IFA_F_NODAD != 0 && a.flags&unix.IFA_F_TENTATIVE != 0
+		}) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil
 }

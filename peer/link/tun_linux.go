@@ -123,7 +123,7 @@ func (s *spec) configure(r *router, index int) error {
 			}
 		}
 	}
-	return nil
+	return r.settle(index)
 }
 
 func (t *tun) Name() string             { return t.name }
