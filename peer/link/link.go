@@ -60,9 +60,12 @@ type Link interface {
 	Close() error
 }
 
-// PortHolder is a Link whose address is also the kernel's, which must be told what is
-// not its own. Send and Recv work for held ports only.
+// PortHolder is a Link whose addresses may be the kernel's too, which must be told what
+// is not its own. Recv yields TCP segments for held ports only, where it is so. Where the
+// addresses are ours alone, holding a port does nothing.
 type PortHolder interface {
+	// Shared reports whether the kernel has the addresses too.
+	Shared() bool
 	// HoldPort takes a TCP port away from the kernel until the hold is closed, or the
 	// process ends, however it ends: nothing else can bind it, and the kernel does not
 	// see what arrives for it, so it resets nothing. Port 0 asks for any free one. It
@@ -74,6 +77,8 @@ type PortHolder interface {
 // Hold is a port that is held.
 type Hold interface {
 	Addr() netip.AddrPort
+	// String is a sentence for the user: what was done so that the port is ours.
+	String() string
 	Close() error
 }
 

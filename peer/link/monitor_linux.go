@@ -16,6 +16,7 @@ type monitor struct {
 	up      atomic.Bool
 	gone    atomic.Bool
 	mtu     atomic.Int64
+	limit   int // of the MTU, 0: none
 	changes chan struct{}
 	routes  func() // called when a route or an address has changed; may be nil
 	onGone  func() // called once the interface has been removed
@@ -104,4 +105,12 @@ func (m *monitor) take(kind uint16, _ uint32, body []byte) {
 func (m *monitor) close() {
 	m.socket.Close()
 	m.reader.Wait()
+}
+
+// MTU is as in Link.
+func (m *monitor) MTU() int {
+	if n := int(m.mtu.Load()); m.limit == 0 || n < m.limit {
+		return n
+	}
+	return m.limit
 }

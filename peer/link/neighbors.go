@@ -28,6 +28,7 @@ type neighbor struct {
 	fresh time.Time // the end of it
 	used  time.Time
 	queue []Packet // copies; sent when mac is known
+	gone  bool     // from the cache
 }
 
 // neighbors is the cache of one interface. It does nothing by itself: who calls it sends
@@ -79,6 +80,7 @@ func (c *neighbors) remove(n *neighbor) {
 		return
 	}
 	delete(c.table, n.addr)
+	n.gone = true
 	if !n.known {
 		c.pending--
 	}

@@ -128,7 +128,6 @@ func (s *spec) configure(r *router, index int) error {
 
 func (t *tun) Name() string             { return t.name }
 func (t *tun) Addrs() []netip.Prefix    { return t.addrs }
-func (t *tun) MTU() int                 { return int(t.mtu.Load()) }
 func (t *tun) Up() bool                 { return t.up.Load() }
 func (t *tun) Changes() <-chan struct{} { return t.changes }
 func (t *tun) Stats() Stats             { return t.stats.load() }

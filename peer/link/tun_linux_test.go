@@ -90,25 +90,25 @@ func TestTUNOffload(t *testing.T) {
 			l := mustOpen(t, "tun:mptest,"+c.ours+"/"+map[bool]string{true: "24", false: "64"}[ours.Is4()]+c.option)
 			plain := c.option != ""
 			require.Equal(t, plain, l.MaxPayload() == 0)
+			server, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(kernel, 5000)))
+			require.NoError(t, err)
+			defer server.Close()
+			go func() {
+				c, err := server.Accept()
+				if err == nil {
+					io.Copy(c, c)
+					c.Close()
+				}
+			}()
 			echoThrough(t, l, netip.AddrPortFrom(ours, 4000), netip.AddrPortFrom(kernel, 5000), !plain)
 		})
 	}
 }
 
-// echoThrough makes one TCP connection by hand from ours to an echo server of the
-// kernel's at theirs, sends it 20,000 octets and reads them back.
+// echoThrough makes one TCP connection by hand from ours to an echo server at
+// theirs, sends it 20,000 octets and reads them back.
 func echoThrough(t *testing.T, l Link, ours, theirs netip.AddrPort, offload bool) {
 	t.Helper()
-	server, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(theirs))
-	require.NoError(t, err)
-	defer server.Close()
-	go func() {
-		c, err := server.Accept()
-		if err == nil {
-			io.Copy(c, c)
-			c.Close()
-		}
-	}()
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1250)
 	send := func(s wire.Segment) {
 		s.Src, s.Dst, s.Window = ours, theirs, 65535

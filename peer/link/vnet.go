@@ -23,6 +23,7 @@ const (
 	ip6HeaderSize = 40
 	tcpHeaderSize = 20
 	protoTCP      = 6
+	protoICMP     = 1
 )
 
 // maxOffload is MaxPayload of an offloading link: with the largest headers the packet

@@ -1,0 +1,308 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	rawBatch     = 32
+	rawRoom      = 16 << 20 // of the socket's queues, octets
+	rawHeader    = vnetSize + ethSize
+	rawRoutes    = 4096 // destinations whose next hop is remembered
+	routeFresh   = 10 * time.Second
+	probeTime    = 150 * time.Millisecond // for a station to say that it has our address
+	probes       = 2
+	maxFrameRecv = vnetSize + ethSize + maxIPPacket
+)
+
+// raw is a Link over a packet socket (packet(7)) on an Ethernet interface, with the
+// virtio-net header in front of each frame.
+type raw struct {
+	monitor
+	name   string
+	mac    hwAddr
+	plain  bool // no offload
+	shared bool // our addresses are the kernel's too
+	via    []netip.Addr
+	addrs  atomic.Pointer[[]netip.Prefix]
+	file   *os.File
+	conn   syscall.RawConn
+	stats  counters
+	closed atomic.Bool
+	holds  holds
+
+	// Of Recv.
+	in       []Packet
+	got      int
+	inErr    error
+	read     func(fd uintptr) bool
+	inMsgs   []unix.Mmsghdr
+	inIovecs []unix.Iovec
+	inBufs   []byte
+	inSize   int
+	ready    []Packet // plain: pieces of what came in one
+	pieces   []byte
+
+	// Of Send, under mu as is all that follows.
+	mu        sync.Mutex
+	outErr    error
+	write     func(fd uintptr) bool
+	outMsgs   []unix.Mmsghdr
+	outIovecs []unix.Iovec
+	headers   [][rawHeader]byte
+	outN      int
+	outLens   []int
+
+	router    *router
+	routes    map[netip.Addr]route
+	last      route // of lastDst
+	lastDst   netip.Addr
+	neighbors neighbors
+	timer     *time.Timer
+	frame     []byte
+	conflict  map[netip.Addr]hwAddr // stations that claim our addresses, while probing
+}
+
+// route is the way to a destination.
+type route struct {
+	hop   *neighbor
+	until time.Time
+}
+
+func (w *route) good(now time.Time) bool { return now.Before(w.until) && (w.hop == nil || !w.hop.gone) }
+
+func openRaw(s *spec) (_ Link, err error) {
+	r := &raw{name: s.name, plain: s.plain, via: s.gateway, shared: len(s.addrs) == 0}
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, needs("opening a packet socket", "CAP_NET_RAW", err)
+	}
+	closers := []func(){func() { unix.Close(fd) }}
+	defer func() {
+		if err != nil {
+			for _, f := range slices.Backward(closers) {
+				f()
+			}
+		}
+	}()
+	if r.router, err = openRouter(); err != nil {
+		return nil, err
+	}
+	closers = append(closers, r.router.close)
+	i, err := r.monitor.open(r.router, s.name, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	closers = append(closers, func() { r.socket.Close() })
+	if i.kind != unix.ARPHRD_ETHER {
+		return nil, fmt.Errorf("%s is no Ethernet interface", s.name)
+	}
+	r.mac = i.mac
+	if s.mtu > 0 {
+		if s.mtu > i.mtu {
+			return nil, fmt.Errorf("the MTU of %s is %d", s.name, i.mtu)
+		}
+		r.limit = s.mtu
+	}
+	addrs := s.addrs
+	if r.shared {
+		if addrs, err = r.kernelAddrs(); err != nil {
+			return nil, err
+		}
+	}
+	r.addrs.Store(&addrs)
+	if err := r.holds.open(r, s); err != nil {
+		return nil, err
+	}
+	closers = append(closers, r.holds.close)
+	if err := r.setUpSocket(fd); err != nil {
+		return nil, err
+	}
+	r.file = os.NewFile(uintptr(fd), "packet socket")
+	closers[0] = func() { r.file.Close() }
+	if r.conn, err = r.file.SyscallConn(); err != nil {
+		return nil, err
+	}
+	r.prepare()
+	if !r.shared {
+		if err := r.announce(); err != nil {
+			return nil, err
+		}
+	}
+	r.monitor.routes = r.changed
+	r.onGone = func() { r.file.SetReadDeadline(time.Unix(1, 0)) } // Recv looks at gone then
+	r.run()
+	return r, nil
+}
+
+// setUpSocket binds the socket only when its filter is in place: nothing unwanted is in
+// its queue.
+func (r *raw) setUpSocket(fd int) error {
+	for _, o := range []struct {
+		level, name, value int
+		what               string
+	}{
+		{unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1, "PACKET_VNET_HDR"},
+		{unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING"},
+	} {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
+			return os.NewSyscallError(o.what, err)
+		}
+	}
+	for _, o := range [][2]int{{unix.SO_RCVBUFFORCE, unix.SO_RCVBUF}, {unix.SO_SNDBUFFORCE, unix.SO_SNDBUF}} {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, o[0], rawRoom) != nil { // needs CAP_NET_ADMIN
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, o[1], rawRoom); err != nil {
+				return os.NewSyscallError("SO_RCVBUF", err)
+			}
+		}
+	}
+	if err := r.filter(fd); err != nil {
+		return err
+	}
+	for _, p := range *r.addrs.Load() {
+		if p.Addr().Is4() {
+			continue
+		}
+		_, mac := solicitedNode(p.Addr())
+		m := unix.PacketMreq{Ifindex: int32(r.index), Type: unix.PACKET_MR_MULTICAST, Alen: 6}
+		copy(m.Address[:], mac[:])
+		if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &m); err != nil {
+			return os.NewSyscallError("PACKET_ADD_MEMBERSHIP", err)
+		}
+	}
+	all := uint16(unix.ETH_P_ALL)
+	return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all<<8 | all>>8, Ifindex: r.index}))
+}
+
+// filter gives the socket a filter for the present addresses and held ports.
+func (r *raw) filter(fd int) error {
+	var addrs []netip.Addr
+	for _, p := range *r.addrs.Load() {
+		addrs = append(addrs, p.Addr())
+	}
+	var held map[netip.AddrPort]bool
+	if r.shared {
+		held = r.holds.held
+	}
+	return os.NewSyscallError("SO_ATTACH_FILTER", attachFilter(fd, filterProgram(addrs, held)))
+}
+
+// kernelAddrs are the addresses that the kernel has on the interface, without those that
+// are good for this link only.
+func (r *raw) kernelAddrs() (list []netip.Prefix, err error) {
+	all, err := r.router.addrsOf(r.index)
+	for _, a := range all {
+		if a.scope < unix.RT_SCOPE_LINK && a.flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DEPRECATED) == 0 {
+			list = append(list, a.Prefix)
+		}
+	}
+	return list, err
+}
+
+// changed is told that a route or an address has changed.
+func (r *raw) changed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed.Load() {
+		return
+	}
+	r.forget()
+	if !r.shared {
+		return
+	}
+	if list, err := r.kernelAddrs(); err == nil && !slices.Equal(list, *r.addrs.Load()) {
+		r.addrs.Store(&list)
+		r.holds.mu.Lock()
+		defer r.holds.mu.Unlock()
+		r.conn.Control(func(fd uintptr) { r.filter(int(fd)) })
+	}
+}
+
+// forget has every route looked up again.
+func (r *raw) forget() {
+	clear(r.routes)
+	r.lastDst = netip.Addr{}
+}
+
+// Shared is as in PortHolder.
+func (r *raw) Shared() bool { return r.shared }
+
+func (r *raw) Name() string             { return r.name }
+func (r *raw) Addrs() []netip.Prefix    { return *r.addrs.Load() }
+func (r *raw) Up() bool                 { return r.up.Load() }
+func (r *raw) Changes() <-chan struct{} { return r.changes }
+
+func (r *raw) MaxPayload() int {
+	if r.plain {
+		return 0
+	}
+	return maxOffload
+}
+
+func (r *raw) Stats() Stats {
+	r.conn.Control(func(fd uintptr) {
+		if s, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
+			r.stats.dropLost.Add(uint64(s.Drops)) // the kernel's count begins anew
+		}
+	})
+	return r.stats.load()
+}
+
+// ended says in this package's terms why a call failed.
+func (r *raw) ended(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case r.closed.Load():
+		err = net.ErrClosed
+	case r.gone.Load() || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV):
+		err = ErrGone
+	}
+	return fmt.Errorf("link %s: %w", r.name, err)
+}
+
+func (r *raw) Close() error {
+	if r.closed.Swap(true) {
+		return r.ended(net.ErrClosed)
+	}
+	err := r.file.Close()
+	r.monitor.close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.timer.Stop()
+	r.holds.close()
+	r.router.close()
+	return err
+}
+
+// prepare makes the buffers.
+func (r *raw) prepare() {
+	r.inSize = (maxFrameRecv + 63) &^ 63
+	r.inBufs = make([]byte, rawBatch*r.inSize)
+	r.inMsgs, r.inIovecs = make([]unix.Mmsghdr, rawBatch), make([]unix.Iovec, rawBatch)
+	for i := range r.inMsgs {
+		setIovec(&r.inIovecs[i], r.inBufs[i*r.inSize:(i+1)*r.inSize])
+		r.inMsgs[i].Hdr.Iov = &r.inIovecs[i]
+		r.inMsgs[i].Hdr.SetIovlen(1)
+	}
+	r.outMsgs, r.outIovecs = make([]unix.Mmsghdr, rawBatch), make([]unix.Iovec, 3*rawBatch)
+	r.headers, r.outLens = make([][rawHeader]byte, rawBatch), make([]int, rawBatch)
+	r.read, r.write = r.readSome, r.writeSome
+	r.routes = map[netip.Addr]route{}
+	r.neighbors.ask, r.neighbors.flush = r.solicit, r.flush
+	r.neighbors.drop = func(n int) { r.stats.dropUnreachable.Add(uint64(n)) }
+	r.timer = time.AfterFunc(time.Hour, r.tick)
+	r.timer.Stop()
+}
