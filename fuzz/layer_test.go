@@ -41,7 +41,7 @@ var layers = []layer{
 	{pkg: "pcap/fields", may: "wire pcap"},
 	{pkg: "pcap/trace", may: "wire dataseq reasm pcap"},
 	{pkg: "peer/lab", modules: "golang.org/x/sys"},
-	{pkg: "peer/link", may: "wire", modules: "golang.org/x/sys"},
+	{pkg: "peer/link", may: "checksum wire", modules: "golang.org/x/sys"},
 	{pkg: "peer/bump", may: "checksum wire fsm/netsim peer/link", modules: "golang.org/x/sys"},
 	{pkg: "peer", may: "fsm fsm/tcp wire pcap pcap/trace fsm/cong fsm/sched fsm/pathmgr peer/link peer/lab", modules: "golang.org/x/sys"},
 }

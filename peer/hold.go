@@ -21,6 +21,12 @@ type held struct {
 	unused   time.Time // since when no flow leaves from it; zero: one did at the last look
 }
 
+// sharedBy returns the link as one that shares its addresses with the kernel, if it does.
+func sharedBy(l link.Link) (link.PortHolder, bool) {
+	holder, ok := l.(link.PortHolder)
+	return holder, ok && holder.Shared()
+}
+
 // holdSweep is how often holds are looked through. One that is not used at two looks in
 // a row is given up: by then the flow's TIME-WAIT is over.
 const holdSweep = time.Minute
@@ -28,7 +34,7 @@ const holdSweep = time.Minute
 // hold makes sure that a port is held where the link of its address wants it so. It
 // reports false when somebody else has the port.
 func (s *Stack) hold(p *port, at netip.AddrPort) bool {
-	holder, ok := p.link.(link.PortHolder)
+	holder, ok := sharedBy(p.link)
 	if !ok || s.holds.m[at] != nil {
 		return true
 	}
@@ -62,7 +68,7 @@ func (s *Stack) holdFor(a netip.Addr) (netip.AddrPort, error) {
 	if e == nil {
 		return at, nil
 	}
-	holder, ok := e.port.link.(link.PortHolder)
+	holder, ok := sharedBy(e.port.link)
 	if !ok {
 		return at, nil
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm"
-	"github.com/mptcp-go/mptcp/peer/link"
 )
 
 // Listener accepts connections: a net.Listener. Its fields are guarded by the stack's
@@ -107,7 +106,7 @@ func (l *Listener) open(now time.Time) error {
 // holdListener holds a listener's port on all links that want it so.
 func (s *Stack) holdListener(local netip.AddrPort) error {
 	for _, e := range s.paths {
-		holder, ok := e.port.link.(link.PortHolder)
+		holder, ok := sharedBy(e.port.link)
 		if !ok || !covers(local.Addr(), e.Local) {
 			continue
 		}

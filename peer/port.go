@@ -164,7 +164,14 @@ func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 		s.capture(now, p, k.Data, inbound)
 	}
 	seg := &s.in
-	if err := wire.Parse(seg, k.Data); err != nil {
+	var err error
+	trusted := k.Partial || k.SumOK || k.SegSize > 0 // it has not been on a wire, or the link has verified it
+	if trusted {
+		err = wire.ParseTrusted(seg, k.Data, wire.SumUnknown)
+	} else {
+		err = wire.Parse(seg, k.Data)
+	}
+	if err != nil {
 		var m wire.ICMP
 		if wire.ParseICMP(&m, k.Data) != nil {
 			s.stats.notTCP++
@@ -179,12 +186,7 @@ func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 		return
 	}
 	seg.Path = e.ID
-	switch {
-	case k.Partial:
-		seg.Sum = wire.SumPartial // it has not been on a wire
-	case k.SumOK:
-		seg.Sum = wire.SumGood
-	case seg.Sum == wire.SumPartial:
+	if !trusted && seg.Sum == wire.SumPartial {
 		seg.Sum = wire.SumBad // the sender's network card should have finished it
 	}
 	seg.SegSize = uint16(k.SegSize)
