@@ -222,3 +222,6 @@ func accepted(t testing.TB, change ...func(*Config)) *bench {
 	b.wantIdle("nothing more")
 	return b
 }
+
+// known is how many tokens are in use; those of the pool are not.
+func (e *Endpoint) known() int { return len(e.tokens) - len(e.pool.ready) }

@@ -33,7 +33,6 @@ func (e *Endpoint) judgeSYN(x *embryo, seg *wire.Segment, o *options) {
 			return
 		}
 		x.own, x.asked, x.version = s, true, m.Version
-		e.tokens[s.token] = nil // taken, and not to be joined yet
 	} else if x.version != m.Version {
 		return
 	}

@@ -47,8 +47,8 @@ func TestEmbryoRepeatsItsAnswer(t *testing.T) { // T6298-03
 		b.wait(10 * time.Minute)
 	}
 	b.wantIdle("it gave up")
-	if b.ep.embryos.n != 0 || len(b.ep.tokens) != 0 || b.listener.halfOpen != 0 || b.ep.FlowStats().AttemptFails != 1 {
-		t.Error(b.ep.embryos.n, len(b.ep.tokens), b.listener.halfOpen, b.ep.FlowStats().AttemptFails)
+	if b.ep.embryos.n != 0 || b.ep.known() != 0 || b.listener.halfOpen != 0 || b.ep.FlowStats().AttemptFails != 1 {
+		t.Error(b.ep.embryos.n, b.ep.known(), b.listener.halfOpen, b.ep.FlowStats().AttemptFails)
 	}
 	if d := b.now.Sub(start); d < 3*time.Minute {
 		t.Errorf("it gave up after %v", d)
@@ -89,7 +89,7 @@ func TestEmbryoJudges(t *testing.T) { // T5961-01, T5961-02
 	}
 	b.inject("R 1:1(0)")
 	b.wantIdle("the peer gave up")
-	if b.ep.embryos.n != 0 || len(b.ep.tokens) != 0 {
+	if b.ep.embryos.n != 0 || b.ep.known() != 0 {
 		t.Error("state was kept")
 	}
 	b.inject(". 1:1(0) ack 1 <mp_capable v1 H key=KP+KP>")
@@ -115,6 +115,18 @@ func TestEmbryoBecomesAFlow(t *testing.T) {
 	}
 }
 
+// A path comes and goes while handshakes are not done.
+func TestPathsWithEmbryos(t *testing.T) {
+	b := newBench(t, false)
+	b.ep.HandleSegment(b.now, b.bareSYN(1, nil))
+	for _, up := range []bool{true, false, true} {
+		b.ep.HandlePath(b.now, Path{ID: 1, Local: b.local.Addr(), Up: up})
+	}
+	if b.flush() != 1 {
+		t.Error("not answered")
+	}
+}
+
 func TestListenerCloseForgetsEmbryos(t *testing.T) {
 	b := newBench(t, false)
 	for n := range 200 {
@@ -122,8 +134,8 @@ func TestListenerCloseForgetsEmbryos(t *testing.T) {
 	}
 	b.flush()
 	b.listener.Close(b.now)
-	if b.ep.embryos.n != 0 || len(b.ep.tokens) != 0 || b.listener.halfOpen != 0 {
-		t.Error(b.ep.embryos.n, len(b.ep.tokens), b.listener.halfOpen)
+	if b.ep.embryos.n != 0 || b.ep.known() != 0 || b.listener.halfOpen != 0 {
+		t.Error(b.ep.embryos.n, b.ep.known(), b.listener.halfOpen)
 	}
 }
 
@@ -196,10 +208,10 @@ func TestStateless(t *testing.T) {
 				b.ep.HandleSegment(b.now, b.bareSYN(n, nil))
 			}
 			b.flush()
-			before := len(b.ep.tokens)
+			before := b.ep.known()
 			b.inject("S 0:0(0) <" + k.syn + ">")
 			var out wire.Segment
-			if !b.poll(&out) || out.Flags != wire.SYN|wire.ACK || b.ep.embryos.n != 3 || len(b.ep.tokens) != before {
+			if !b.poll(&out) || out.Flags != wire.SYN|wire.ACK || b.ep.embryos.n != 3 || b.ep.known() != before {
 				t.Fatal("no answer, or state was kept")
 			}
 			b.ourISN = out.Seq

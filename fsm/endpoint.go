@@ -38,7 +38,7 @@ type Endpoint struct {
 	cookieUntil int64    // until when answers given without state may come back, ns
 
 	subflows  map[shortID]*subflow
-	tokens    map[wire.Token]*Conn
+	tokens    map[wire.Token]*Conn // nil: reserved
 	listeners map[netip.AddrPort]*Listener
 	embryos   halves[embryo]
 	joins     halves[halfJoin]

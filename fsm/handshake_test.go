@@ -118,7 +118,7 @@ func TestAnswersNotTaken(t *testing.T) {
 			if b.ep.Stats().MPCapableFallbackSYNACK != 1 || b.conn.Multipath() || b.conn.Token() == 0 {
 				t.Error("MPCapableFallbackSYNACK:", b.ep.Stats().MPCapableFallbackSYNACK)
 			}
-			if len(b.ep.tokens) != 0 {
+			if b.ep.known() != 0 {
 				t.Error("the token can still be joined")
 			}
 		})
@@ -195,20 +195,37 @@ func TestVersion0(t *testing.T) { // V0-01, V0-02, V0-08, V0-12
 	b.want("data has a DSS", "P. 1:6(5) ack 1 <dss dsn8=O+0 ssn=1 dll=5>")
 }
 
+// script is a source of numbers that were written before.
+type script []uint64
+
+func (s *script) Uint64() uint64 {
+	v := (*s)[0]
+	*s = (*s)[1:]
+	return v
+}
+
 func TestTokenCollision(t *testing.T) { // R3.1-11, R3.1-12
 	b := newBench(t, true)
 	e := b.ep
-	taken := newSecret(42, wire.V1)
-	e.tokens[taken.token] = b.conn
-	e.pool.ready = append(e.pool.ready[:0], newSecret(43, wire.V1), taken)
+	e.tokens[newSecret(42, wire.V1).token] = b.conn
+	e.pool.ready = nil
+	e.cfg.Rand = &script{42, 43, 44, 42, 42, 45, 42, 42, 42, 42, 42, 46}
 	if s, ok := e.newSecret(wire.V1); !ok || s.key != 43 {
 		t.Error("the key whose token is taken was not passed over")
 	}
-	for range keyTries {
-		e.pool.ready = append(e.pool.ready, taken)
+	if e.Prepare(4); len(e.pool.ready) != 2 {
+		t.Error(len(e.pool.ready), "keys in the pool, of four drawn, two of them taken")
+	}
+	for _, want := range []wire.Key{45, 44} {
+		if s, ok := e.newSecret(wire.V1); !ok || s.key != want || e.tokens[s.token] != nil {
+			t.Error("not the key of the pool:", s.key)
+		}
 	}
 	if _, ok := e.newSecret(wire.V1); ok || e.stats.MPFallbackTokenInit != 1 {
 		t.Error("no unique token, and yet a key")
+	}
+	if s, ok := e.newSecret(wire.V1); !ok || s.key != 46 {
+		t.Error("chance provided one at last:", s.key, ok)
 	}
 }
 

@@ -121,7 +121,7 @@ type heardReset struct {
 func (e *Endpoint) multis() []*Conn {
 	var q []*Conn
 	for _, c := range e.tokens {
-		if c.mode == multi && c.opened && !c.ended {
+		if c != nil && c.mode == multi && c.opened && !c.ended {
 			q = append(q, c)
 		}
 	}
