@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/mptcp-go/mptcp/cmd/internal/screen"
 	"github.com/spf13/pflag"
 )
 
@@ -52,7 +53,7 @@ func (c *command) register(f *pflag.FlagSet, o *options) {
 
 // help prints examples first, then what the command does, then its flags.
 func (c *command) help(w io.Writer, f *pflag.FlagSet) {
-	fmt.Fprintf(w, "Examples:\n%s\n", indent(c.examples))
+	fmt.Fprintf(w, "Examples:\n%s\n", screen.Indent(c.examples))
 	fmt.Fprintf(w, "Usage: %s\n\n%s\n", strings.TrimSpace(c.path()+" "+c.usage), strings.TrimSpace(c.text))
 	if c == root {
 		fmt.Fprintf(w, "\nCommands (each has --help):\n")
@@ -61,7 +62,7 @@ func (c *command) help(w io.Writer, f *pflag.FlagSet) {
 		}
 	}
 	fmt.Fprint(w, "\nFlags:\n")
-	flagTable(w, f)
+	screen.FlagTable(w, f)
 	if c.takesFiles {
 		fmt.Fprint(w, exitCodesHelp)
 	}
@@ -71,33 +72,3 @@ const exitCodesHelp = `
 Exit codes: 0 clean, 1 findings, 2 usage, 3 an input is unreadable or cut short
 (what could be read is printed), 4 nothing matched.
 `
-
-// flagTable lists the flags: pflag's own list has more punctuation than text.
-func flagTable(w io.Writer, f *pflag.FlagSet) {
-	const column = 27
-	f.VisitAll(func(flag *pflag.Flag) {
-		if flag.Hidden {
-			return
-		}
-		name := "      --" + flag.Name
-		if flag.Shorthand != "" {
-			name = "  -" + flag.Shorthand + ", --" + flag.Name
-		}
-		value, usage := pflag.UnquoteUsage(flag)
-		if flag.Value.Type() != "bool" {
-			name += " " + value
-		}
-		if flag.Value.Type() == "string" && flag.DefValue != "" {
-			usage += " (" + flag.DefValue + " by default)"
-		}
-		fmt.Fprintf(w, "%-*s %s\n", column-1, name, wrap(usage, strings.Repeat(" ", column), 96))
-	})
-}
-
-func indent(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(strings.TrimSpace(text)) {
-		b.WriteString("  " + strings.TrimSpace(line) + "\n")
-	}
-	return b.String()
-}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mptcp-go/mptcp/cmd/internal/screen"
 	"github.com/mptcp-go/mptcp/pcap"
 	"github.com/mptcp-go/mptcp/pcap/fields"
 	"github.com/mptcp-go/mptcp/pcap/trace"
@@ -26,7 +27,7 @@ func (a *app) filter(cmd *command) (*filter, int) {
 	if err != nil {
 		code := a.usageError(cmd, "%v", err)
 		if e := (*fields.FilterError)(nil); errors.As(err, &e) {
-			fmt.Fprintf(a.stderr, "%s\n", indent(e.Caret()))
+			fmt.Fprintf(a.stderr, "%s\n", screen.Indent(e.Caret()))
 		}
 		return nil, code
 	}

@@ -3,30 +3,26 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/term"
+	"github.com/mptcp-go/mptcp/cmd/internal/screen"
 )
 
 // style finds out what stdout is.
 func (a *app) style(stdout io.Writer) {
-	a.width = 100
-	f, ok := stdout.(*os.File)
-	a.terminal = ok && term.IsTerminal(int(f.Fd()))
-	if a.terminal {
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-			a.width = min(max(w, 60), 140)
-		}
+	columns, terminal := screen.Terminal(stdout)
+	a.terminal, a.width = terminal, 100
+	if terminal {
+		a.width = min(max(columns, 60), 140)
 	}
 	switch a.opt.color {
 	case "always":
 		a.paint = true
 	case "never":
 		a.paint = false
-	default: // https://no-color.org
-		a.paint = palette(a.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
+	default:
+		a.paint = palette(a.terminal && screen.Colours())
 	}
 }
 
@@ -104,40 +100,11 @@ func (p palette) table(w io.Writer, margin string, rows [][]cell) {
 	}
 }
 
-// wrap breaks text into lines of at most width columns, each after the first
-// beginning with margin; what is longer than a line stays whole.
-func wrap(text, margin string, width int) string {
-	var b strings.Builder
-	at := len(margin)
-	for i, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case at+1+n > width:
-			b.WriteString("\n" + margin)
-			at = len(margin)
-		default:
-			b.WriteByte(' ')
-			at++
-		}
-		b.WriteString(word)
-		at += n
-	}
-	return b.String()
-}
+// wrap breaks text into lines of at most width columns (see screen.Wrap).
+func wrap(text, margin string, width int) string { return screen.Wrap(text, margin, width) }
 
 // group writes a number with a comma between thousands.
-func group[T int | int64 | uint32 | uint64](n T) string {
-	s := fmt.Sprint(n)
-	first := 0
-	if n < 0 {
-		first = 1
-	}
-	for i := len(s) - 3; i > first; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func group[T int | int64 | uint32 | uint64](n T) string { return screen.Group(n) }
 
 // plural is a number with its noun.
 func plural[T int | uint32 | uint64](n T, noun string) string {
@@ -151,19 +118,7 @@ func plural[T int | uint32 | uint64](n T, noun string) string {
 }
 
 // rate is a number of bits a second with a fitting unit.
-func rate(bps float64) string {
-	switch {
-	case bps <= 0:
-		return "-"
-	case bps < 1e3:
-		return fmt.Sprintf("%.0f bit/s", bps)
-	case bps < 1e6:
-		return fmt.Sprintf("%.1f kbit/s", bps/1e3)
-	case bps < 1e9:
-		return fmt.Sprintf("%.1f Mbit/s", bps/1e6)
-	}
-	return fmt.Sprintf("%.2f Gbit/s", bps/1e9)
-}
+func rate(bps float64) string { return screen.Rate(bps) }
 
 // millis is a time in ms with three figures or so.
 func millis(ns int64) string {
