@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mptcp-go/mptcp/cmd/internal/screen"
+	"github.com/spf13/pflag"
+)
+
+// command is the root or one of its subcommands.
+type command struct {
+	name     string // "" for the root
+	usage    string // what follows the name
+	args     int    // that are no flags
+	short    string // for the list in the root's help
+	examples string // the help opens with them
+	text     string // and goes on with this
+	more     func(io.Writer)
+	flags    func(*pflag.FlagSet, *options)
+	run      func(*app, *command) int
+}
+
+// commands are filled in by init, since they refer to each other.
+var (
+	root     *command
+	commands []*command
+)
+
+func init() {
+	root = rootCommand()
+	commands = []*command{demoCommand(), middleboxCommand(), labCommand()}
+}
+
+func rootCommand() *command {
+	return &command{
+		usage: "COMMAND [flags] ARGUMENTS",
+		examples: `
+			mppeer demo                                   see it work; needs no rights
+			sudo mppeer lab                               a network of namespaces to play in`,
+		text:  `A Multipath TCP host in user space (RFC 8684, and RFC 6824 as version 0).`,
+		flags: func(*pflag.FlagSet, *options) {},
+	}
+}
+
+func findCommand(name string) *command {
+	for _, c := range commands {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func (c *command) path() string { return strings.TrimSpace("mppeer " + c.name) }
+
+// register adds the flags; what the command does not have keeps its default.
+func (c *command) register(f *pflag.FlagSet, o *options) {
+	c.flags(f, o)
+	f.BoolVar(&o.version, "version", false, "print the version and exit")
+}
+
+// help prints examples first, then what the command does, then its flags.
+func (c *command) help(w io.Writer, f *pflag.FlagSet) {
+	fmt.Fprintf(w, "Examples:\n%s\n", screen.Indent(c.examples))
+	fmt.Fprintf(w, "Usage: %s\n\n%s\n", strings.TrimSpace(c.path()+" "+c.usage), strings.TrimSpace(c.text))
+	if c == root {
+		fmt.Fprintf(w, "\nCommands (each has --help):\n")
+		for _, sub := range commands {
+			fmt.Fprintf(w, "  %-10s %s\n", sub.name, sub.short)
+		}
+	}
+	fmt.Fprint(w, "\nFlags:\n")
+	screen.FlagTable(w, f)
+	if c.more != nil {
+		c.more(w)
+	}
+	fmt.Fprint(w, exitCodesHelp)
+}
+
+const exitCodesHelp = `
+Exit codes: 0 clean, 1 a connection failed or something did not work, 2 usage, 3 rights,
+tools or a feature of the system are missing.
+`

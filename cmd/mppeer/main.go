@@ -1,0 +1,164 @@
+// Command mppeer is a Multipath TCP host in user space, and what one wants around it:
+// netcat over the stack of this project, a forwarder for unmodified programs, a
+// middlebox for live traffic, a lab of network namespaces, and a demonstration that
+// needs no rights. See `mppeer --help`.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/mptcp-go/mptcp/cmd/internal/screen"
+	"github.com/spf13/pflag"
+)
+
+// Exit codes.
+const (
+	exitClean   = 0
+	exitFailed  = 1 // a connection failed, or something did not work
+	exitUsage   = 2
+	exitMissing = 3 // rights, tools or a feature of the system are missing
+)
+
+func main() {
+	stop := make(chan os.Signal, 4)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, stop))
+}
+
+// run is the whole program but for the process it lives in.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer, stop <-chan os.Signal) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, stop: stop}
+	a.width, a.terminal = screen.Terminal(stderr)
+	return a.dispatch(args)
+}
+
+// app is one run of the program.
+type app struct {
+	stdin    io.Reader
+	stdout   io.Writer
+	stop     <-chan os.Signal // interrupts
+	opt      options
+	width    int  // columns of the terminal
+	terminal bool // stderr is one
+
+	mu     sync.Mutex // of what follows
+	stderr io.Writer
+	status string // the line on the terminal that is drawn over
+}
+
+// say writes one line for people to stderr, above the status line.
+func (a *app) say(format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.opt.quiet {
+		return
+	}
+	a.clear()
+	fmt.Fprintf(a.stderr, format+"\n", args...)
+	a.redraw()
+}
+
+// complain writes one line of diagnostics.
+func (a *app) complain(format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clear()
+	fmt.Fprintf(a.stderr, "mppeer: "+format+"\n", args...)
+	a.redraw()
+}
+
+// usageError is a complaint about the command line.
+func (a *app) usageError(cmd *command, format string, args ...any) int {
+	a.complain(format, args...)
+	fmt.Fprintf(a.stderr, "try `%s --help`\n", cmd.path())
+	return exitUsage
+}
+
+// failure complains of err and chooses the exit code.
+func (a *app) failure(err error) int {
+	a.complain("%v", err)
+	if lacking(err) || errors.Is(err, fs.ErrPermission) {
+		return exitMissing
+	}
+	return exitFailed
+}
+
+// dispatch finds the subcommand, parses the flags and runs it.
+func (a *app) dispatch(args []string) int {
+	cmd := root
+	if len(args) > 0 {
+		if c := findCommand(args[0]); c != nil {
+			cmd, args = c, args[1:]
+		} else if args[0] == "help" {
+			return a.help(args[1:])
+		}
+	}
+	flags := pflag.NewFlagSet(cmd.path(), pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {} // ours comes below
+	flags.SortFlags = false
+	cmd.register(flags, &a.opt)
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			cmd.help(a.stdout, flags)
+			return exitClean
+		}
+		return a.usageError(cmd, "%v", err)
+	}
+	if a.opt.version {
+		fmt.Fprintln(a.stdout, versionLine())
+		return exitClean
+	}
+	if cmd == root {
+		if flags.NArg() > 0 {
+			return a.usageError(cmd, "no command %q", flags.Arg(0))
+		}
+		return a.usageError(cmd, "no command given")
+	}
+	if n := flags.NArg(); n < cmd.args || n > cmd.args {
+		return a.usageError(cmd, "want %s", cmd.usage)
+	}
+	a.opt.args = flags.Args()
+	if err := a.opt.settle(); err != nil {
+		return a.usageError(cmd, "%v", err)
+	}
+	return cmd.run(a, cmd)
+}
+
+// help is `mppeer help [COMMAND]`.
+func (a *app) help(args []string) int {
+	cmd := root
+	if len(args) > 0 {
+		if cmd = findCommand(args[0]); cmd == nil {
+			return a.usageError(root, "no command %q", args[0])
+		}
+	}
+	flags := pflag.NewFlagSet(cmd.path(), pflag.ContinueOnError)
+	flags.SortFlags = false
+	cmd.register(flags, &a.opt)
+	cmd.help(a.stdout, flags)
+	return exitClean
+}
+
+// versionLine names the build.
+func versionLine() string {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			version = info.Main.Version
+		}
+		if i := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "vcs.revision" }); i >= 0 && version == "(devel)" {
+			version += " " + info.Settings[i].Value
+		}
+	}
+	return "mppeer " + version
+}

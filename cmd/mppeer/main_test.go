@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// invoke runs the program in this process.
+func invoke(stdin string, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(args, strings.NewReader(stdin), &out, &errs, make(chan os.Signal))
+	return code, out.String(), errs.String()
+}
+
+func TestUsageErrors(t *testing.T) {
+	for args, says := range map[string]string{
+		"":                        "no command given",
+		"nosuch":                  "no command \"nosuch\"",
+		"--nosuch":                "unknown flag: --nosuch",
+		"help nosuch":             "no command \"nosuch\"",
+		"demo extra":              "want ",
+		"demo --do natt":          "--do \"natt\": natt: no such element",
+		"demo --lie hmack":        "--lie \"hmack\": lie: \"hmack\": want some of",
+		"demo --lie hmac@soon":    "after=soon: want 3whs",
+		"demo --size 0":           "--size \"0\"",
+		"demo --size much":        "--size \"much\"",
+		"demo --size 1GiB":        "up to 64MiB",
+		"middlebox":               "want --left and --right",
+		"middlebox --left raw:lo": "want --left and --right",
+	} {
+		code, stdout, stderr := invoke("", strings.Fields(args)...)
+		require.Equal(t, exitUsage, code, "%s: %s", args, stderr)
+		require.Empty(t, stdout, args)
+		require.Contains(t, stderr, says, args)
+		require.True(t, strings.HasPrefix(stderr, "mppeer: "), stderr)
+		require.Contains(t, stderr, "--help")
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"demo -o nosuch/demo.pcap", exitFailed, "open nosuch/demo.pcap: no such file"},
+		{"middlebox --left raw:nosuch0 --right raw:nosuch1", exitFailed, "interface nosuch0"},
+		{"middlebox --left tun:x --right raw:nosuch1", exitFailed, "no address of ours"},
+	} {
+		code, _, stderr := invoke("", strings.Fields(c.args)...)
+		require.Equal(t, c.code, code, "%s: %s", c.args, stderr)
+		require.Contains(t, stderr, c.says, c.args)
+	}
+}
+
+// Every command has examples, an explanation, and lines that fit a terminal.
+func TestHelp(t *testing.T) {
+	code, out, _ := invoke("", "--help")
+	require.Equal(t, exitClean, code)
+	for _, c := range commands {
+		require.Contains(t, out, "  "+c.name+" ")
+		code, help, stderr := invoke("", c.name, "--help")
+		require.Equal(t, exitClean, code)
+		require.Empty(t, stderr)
+		require.True(t, strings.HasPrefix(help, "Examples:\n  "), help)
+		require.Contains(t, help, "Usage: mppeer "+c.name)
+		require.Contains(t, help, "Exit codes:")
+		for line := range strings.Lines(help) {
+			if !strings.HasPrefix(line, "  nat ") {
+				require.LessOrEqual(t, len(line), 112, line)
+			}
+		}
+		_, same, _ := invoke("", "help", c.name)
+		require.Equal(t, help, same)
+	}
+	_, version, _ := invoke("", "--version")
+	require.True(t, strings.HasPrefix(version, "mppeer "), version)
+}
