@@ -1,8 +1,11 @@
 package fsm
 
 import (
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/netsim"
 )
 
 // P-3.3.4-01 to P-3.3.4-03 (section 3.3.4): segmentation hardware copies the option
@@ -50,4 +53,87 @@ func TestPaperMappings(t *testing.T) {
 			}
 		}
 	}
+}
+
+// P-3.3.5-01, P-3.3.5-02 (section 3.3.5): a receiver may acknowledge octets at the
+// subflow and drop them at the data level. A sender that frees what the subflow
+// acknowledged, like TCP, has lost them; one that waits for the DATA_ACK sends them
+// again.
+func TestPaperReceiverReneges(t *testing.T) {
+	const n = 500_000
+	for _, freeEarly := range []bool{false, true} {
+		x := newDuo(t, 7, design{freeEarly: freeEarly}, 64000, stream(n, 1), duoPaths...)
+		seen := map[uint64]bool{}
+		x.rcv.drop = func(_ int, data uint64) bool { // one packet in 29, once
+			first := !seen[data]
+			seen[data] = true
+			return first && data/strawPacket%29 == 7
+		}
+		x.open(0)
+		x.open(1)
+		err := x.run(time.Hour)
+		if (err != nil) != freeEarly || x.rcv.dropped == 0 || freeEarly && x.rcv.read != 7*strawPacket {
+			t.Errorf("freed early %v: read %d, %d dropped: %v", freeEarly, x.rcv.read, x.rcv.dropped, err)
+		}
+	}
+	for _, paths := range [][][]string{duoPaths, {{"link delay=10ms rate=10Mbit buffer=100ms loss=1%"}}} {
+		for _, noSum := range []bool{false, true} {
+			w := ours(t, 7, n, func(c *Config) { c.NoChecksum = noSum }, paths...)
+			dropped, luck := 0, netsim.NewLuck(7)
+			w.app[1].more = func(time.Time) {
+				c := w.app[1].conn
+				if c.mode != multi || !luck.Chance(0.2) {
+					return
+				}
+				// What is here out of order, and acknowledged on its subflow.
+				lo := c.rcv.next + 1 + luck.Uint64()%20_000
+				dropped += c.rcv.buf.Remove(lo, lo+3000)
+			}
+			w.finishTransfer(5 * time.Minute)
+			if dropped == 0 || w.ep[0].stats.MPTCPRetrans == 0 || !w.app[0].conn.Multipath() {
+				t.Errorf("%d paths: %d octets dropped, %d sent again at the data level, multipath %v", len(paths), dropped,
+					w.ep[0].stats.MPTCPRetrans, w.app[0].conn.Multipath())
+			}
+		}
+	}
+}
+
+// P-3.3.5-03 (section 3.3.5): a box that merges segments keeps one mapping of them. The
+// other octets arrive without one, are acknowledged at the subflow, and sent again at the
+// data level: slower, but the connection makes progress and stays what it is.
+func TestPaperCoalescing(t *testing.T) {
+	const n = 300_000
+	line := "link delay=10ms rate=10Mbit buffer=200ms"
+	for _, freeEarly := range []bool{false, true} {
+		x := newDuo(t, 8, design{freeEarly: freeEarly}, 64000, stream(n, 1), []string{"coalesce 2", line})
+		x.open(0)
+		err := x.run(time.Hour)
+		if (err != nil) != freeEarly || x.rcv.unmapped == 0 {
+			t.Errorf("freed early %v: read %d, %d octets without mapping: %v", freeEarly, x.rcv.read, x.rcv.unmapped, err)
+		}
+	}
+	var took []time.Duration
+	for _, k := range []int{1, 2, 3, 4, 6, 8} {
+		for _, noSum := range []bool{false, true} {
+			boxes := []string{line}
+			if k > 1 {
+				boxes = []string{fmt.Sprintf("coalesce %d", k), line}
+			}
+			w := ours(t, 8, n, func(c *Config) { c.NoChecksum = noSum }, boxes)
+			w.finishTransfer(time.Hour)
+			if !w.app[0].conn.Multipath() || (w.ep[0].stats.MPTCPRetrans > 0) != (k > 1) {
+				t.Errorf("coalesce %d: multipath %v, %d sent again", k, w.app[0].conn.Multipath(), w.ep[0].stats.MPTCPRetrans)
+			}
+			if noSum {
+				took = append(took, w.w.Elapsed())
+			}
+		}
+	}
+	for i := 1; i < len(took); i++ {
+		if took[i] <= took[i-1] || took[i] > time.Minute {
+			t.Errorf("by segments merged, %d octets take %v", n, took)
+			break
+		}
+	}
+	t.Logf("%d octets take %v", n, took)
 }
