@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/mptcp-go/mptcp/peer"
+	"github.com/mptcp-go/mptcp/peer/link"
+)
+
+// ours is a connection of our stack.
+type ours struct{ *peer.Conn }
+
+func (c ours) protocol() string {
+	if c.Info().Multipath {
+		return "MPTCP"
+	}
+	return "TCP"
+}
+
+func (o *options) dialOurs(to string) (net.Conn, func(), error) {
+	spec := o.link
+	if spec == "" {
+		spec = "raw:" + o.iface + "," + o.addr
+	}
+	if !o.offload {
+		spec += ",offload=off"
+	}
+	var cfg peer.Config
+	cfg.Endpoint.Plain = !o.mptcp
+	cfg.Endpoint.NoChecksum = !o.checksum
+	cfg.Endpoint.SendBuffer, cfg.Endpoint.ReceiveBuffer = o.buffer, o.buffer
+	s, err := peer.New(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := link.Open(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.AddLink(l); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := s.Dial(ctx, "tcp", to)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ours{c}, func() { _ = s.Close() }, nil
+}
