@@ -50,7 +50,7 @@ func (o *options) dialGVisor(to string) (net.Conn, func(), error) {
 		if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
 			return nil, nil, err
 		}
-		options.GSOMaxSize, options.TXChecksumOffload, options.RXChecksumOffload = 65536, true, true
+		options.GSOMaxSize, options.RXChecksumOffload = 65536, true
 	}
 	ep, err := fdbased.New(&options)
 	if err != nil {
