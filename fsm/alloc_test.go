@@ -17,6 +17,7 @@ type direct struct {
 	now  time.Time
 	seg  wire.Segment
 	buf  [wire.MaxOptions]byte
+	each func(*wire.Segment) // is shown each segment
 }
 
 func newDirect(t testing.TB, change func(*Config)) *direct {
@@ -52,6 +53,9 @@ func (d *direct) run() {
 			d.seg.Options = d.buf[:0]
 			for d.ep[i].PollSegment(d.now, &d.seg) {
 				d.now = d.now.Add(time.Millisecond / 10)
+				if d.each != nil {
+					d.each(&d.seg)
+				}
 				d.ep[1-i].HandleSegment(d.now, &d.seg)
 				d.seg.Options = d.buf[:0]
 				again = true

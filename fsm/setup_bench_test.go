@@ -17,6 +17,7 @@ type racer struct {
 	name string
 	run  func(n int)
 	rest func()
+	per  float64   // cost is given per so many; 0: 1
 	took []float64 // ns each, by turn
 }
 
@@ -37,7 +38,7 @@ func race(b *testing.B, each int, racers ...*racer) {
 	b.ReportMetric(0, "ns/op")
 	median := func(r *racer) float64 {
 		slices.Sort(r.took)
-		return r.took[len(r.took)/2]
+		return r.took[len(r.took)/2] / max(r.per, 1)
 	}
 	first := median(racers[0])
 	for i, r := range racers {
