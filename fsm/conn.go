@@ -78,12 +78,11 @@ type Conn struct {
 
 	runnable bool
 	pending  Event
-	place    int   // in the endpoint's heap; -1: not there
-	due      int64 // its deadline there
+	alarm    int32 // number in Endpoint.timers, and one; 0: no deadline
 }
 
 func (e *Endpoint) newConn() *Conn {
-	c := &Conn{ep: e, place: -1, version: e.cfg.Versions.highest(), sched: e.cfg.Scheduler()}
+	c := &Conn{ep: e, version: e.cfg.Versions.highest(), sched: e.cfg.Scheduler()}
 	c.snd.buf.pool = &e.blocks
 	c.rcv.init(e)
 	if e.cfg.Plain {

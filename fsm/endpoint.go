@@ -177,8 +177,8 @@ func (e *Endpoint) HandleICMP(now time.Time, m *wire.ICMP) {
 // HandleTimer does what is due. Early and repeated calls do nothing.
 func (e *Endpoint) HandleTimer(now time.Time) {
 	t := nanos(now)
-	for len(e.timers) > 0 && e.timers[0].due <= t {
-		c := e.timers[0]
+	for e.timers.len() > 0 && e.timers.next() <= t {
+		c := e.timers.first()
 		e.timers.set(c, 0)
 		c.handleTimer(now)
 		c.settle(now)
@@ -190,10 +190,7 @@ func (e *Endpoint) HandleTimer(now time.Time) {
 // Deadline returns when HandleTimer is due; zero: never.
 func (e *Endpoint) Deadline() time.Time {
 	at := sooner(e.waits.next(), sooner(e.embryos.next(), e.joins.next()))
-	if len(e.timers) > 0 {
-		at = sooner(at, e.timers[0].due)
-	}
-	return instant(at)
+	return instant(sooner(at, e.timers.next()))
 }
 
 // PollSegment fills in the segment to be sent next and reports whether there is one.

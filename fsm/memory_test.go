@@ -152,8 +152,8 @@ func TestIdleMemory(t *testing.T) {
 		t.Errorf("%d octets for a record of TIME-WAIT, at most 96 are allowed", record)
 	}
 	for i, e := range d.ep {
-		if len(e.subflows) != 0 || e.known() != 0 || e.waits.n != 0 || len(e.timers) != 0 || !e.Deadline().IsZero() {
-			t.Errorf("end %d keeps %d subflows, %d tokens, %d records, %d timers", i, len(e.subflows), e.known(), e.waits.n, len(e.timers))
+		if len(e.subflows) != 0 || e.known() != 0 || e.waits.n != 0 || e.timers.len() != 0 || !e.Deadline().IsZero() {
+			t.Errorf("end %d keeps %d subflows, %d tokens, %d records, %d timers", i, len(e.subflows), e.known(), e.waits.n, e.timers.len())
 		}
 	}
 }

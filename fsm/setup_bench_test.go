@@ -213,3 +213,52 @@ func BenchmarkSetup(b *testing.B) {
 		})
 	}
 }
+
+// A few octets there and back on one connection, timers included, among others that are
+// idle but each have a timer armed: no call looks at all connections, so it is to cost
+// the same. "any" takes another connection each time, which the caches have forgotten.
+func BenchmarkAmongMany(b *testing.B) {
+	var racers []*racer
+	for _, full := range []int{1, 1000, 100_000} {
+		d := newCrowd(b, full, func(c *Config) { c.TCP.KeepAliveIdle = 10_000 * time.Hour })
+		var in [16]byte
+		there := func(i int) {
+			d.write(d.conn[0][i])
+			d.run()
+			d.conn[1][i].Read(d.now, in[:])
+			d.write(d.conn[1][i])
+			d.run()
+			d.conn[0][i].Read(d.now, in[:])
+			d.now = d.now.Add(50 * time.Millisecond) // the delayed ACKs
+			for _, e := range d.ep {
+				if at := e.Deadline(); !at.IsZero() && !at.After(d.now) {
+					e.HandleTimer(d.now)
+				}
+			}
+			d.run()
+			for _, e := range d.ep {
+				for _, _, ok := e.PollEvent(); ok; _, _, ok = e.PollEvent() {
+				}
+			}
+		}
+		for i := range full {
+			there(i)
+		}
+		if n := d.ep[0].timers.len(); n != full {
+			b.Fatal(n, "timers of", full)
+		}
+		r := rand.New(rand.NewPCG(1, 1))
+		racers = append(racers,
+			&racer{name: fmt.Sprint(full), run: func(n int) {
+				for range n {
+					there(full / 2)
+				}
+			}},
+			&racer{name: fmt.Sprint("any", full), run: func(n int) {
+				for range n {
+					there(r.IntN(full))
+				}
+			}})
+	}
+	race(b, 64, racers...)
+}
