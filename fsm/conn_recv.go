@@ -192,6 +192,12 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 	case m.Sub > s.flow.Received()+window+dataseq.MaxLen, m.Data > c.rcv.buf.Offset()+window+dataseq.MaxLen:
 		return true // lies far beyond what was ever allowed (R3.8-02)
 	}
+	if m.Sub > s.flow.Received() && s.table.Len() >= c.ep.cfg.MaxMappings-c.ep.cfg.MaxMappings/8 {
+		// The rest is for what comes next in order: refused for want of room, it would
+		// never make any.
+		c.ep.stats.MappingsFull++
+		return false
+	}
 	switch s.table.Add(m) {
 	case dataseq.ErrFull:
 		return false // refused before it is acknowledged

@@ -35,6 +35,7 @@ type Stats struct {
 
 	DSSNotMatching       uint64 // mappings that contradict an earlier one
 	DSSCorruptionReset   uint64
+	MappingsFull         uint64 // segments refused: too many mappings wait for octets before them
 	InfiniteMapTx        uint64
 	InfiniteMapRx        uint64
 	DataCsumErr          uint64 // DSS checksums that failed
