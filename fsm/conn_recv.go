@@ -16,6 +16,7 @@ type receiveState struct {
 	top     uint64 // end of the data mapped farthest
 	edge    uint64 // right edge of the window
 	win     tcp.RecvWindow
+	grewAt  int64        // when octets of the peer's stream came last
 	pending []pendingMap // mappings whose checksum is not known yet
 
 	fin      uint64 // where the stream ends
@@ -71,13 +72,27 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 		c.firstWindow(seg, s)
 	}
 	if len(in.Data) > 0 {
-		s.flow.Keep(now, c.takeData(now, s, in, seg, o))
+		c.rcv.grewAt = nanos(now)
+		holding := s.held.octets
+		kept := c.takeData(now, s, in, seg, o)
+		if kept == 0 && c.mode == multi && s.held.octets > holding && s.held.acked == 0 {
+			s.flow.Hold(now)
+		} else {
+			s.flow.Keep(now, kept)
+		}
+		if c.failing() {
+			s.flow.RequestAck() // data has no room for MP_FAIL
+		}
 	}
 	if s.flow.State() == tcp.Closed && state != tcp.Closed {
 		return
 	}
 	c.afterAck(now, s, seg, acked, o.data(), o.hasDSS && o.dss.Flags.Has(wire.DSSAck))
-	if seg.Flags.Has(wire.FIN) && s.flow.PeerClosed() {
+	if len(seg.Payload) == 0 && o.hasDSS { // the peer's word, not that of a proxy
+		c.fellShort(now, s, seg)
+	}
+	if s.flow.PeerClosed() && !s.closed {
+		s.closed = true
 		c.subflowClosed(now, s, o)
 	}
 	below := s.settled()
@@ -198,6 +213,11 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 		c.ep.stats.MappingsFull++
 		return false
 	}
+	if s.held.octets > 0 {
+		if off, ok := s.segmentOff(seg); ok {
+			s.held.forget(off, len(seg.Payload))
+		}
+	}
 	switch s.table.Add(m) {
 	case dataseq.ErrFull:
 		return false // refused before it is acknowledged
@@ -236,17 +256,29 @@ func (c *Conn) takeData(now time.Time, s *subflow, in tcp.In, seg *wire.Segment,
 		return c.takeRaw(off, p, s)
 	}
 	known := len(p) == len(seg.Payload) && seg.Sum == wire.SumGood
+	behind := false // something before was withheld, so that what is kept is no beginning
+	keep := func(off uint64, k int) {
+		if behind {
+			s.flow.Accept(now, off, k)
+		} else {
+			kept += k
+		}
+	}
 	for len(p) > 0 {
 		m, ok := s.table.Lookup(off)
 		if !ok {
 			n := s.unmapped(off, len(p))
 			k, again := c.takeUnmapped(now, s, off, p[:n], o)
 			if again { // the connection fell back
-				return kept + c.takeRaw(off, p, s)
-			}
-			kept += k
-			if k < n {
+				keep(off, c.takeRaw(off, p, s))
 				return kept
+			}
+			keep(off, k)
+			if k < n {
+				if s.doomed || !c.withholds(s) {
+					return kept
+				}
+				behind = true
 			}
 			off, p = off+uint64(n), p[n:]
 			continue
@@ -260,7 +292,7 @@ func (c *Conn) takeData(now time.Time, s *subflow, in tcp.In, seg *wire.Segment,
 			}
 		}
 		k := c.insert(s, m.Shift(off), p[:n])
-		kept += k
+		keep(off, k)
 		if m.HasSum {
 			c.judge(now, s, m, off)
 			if c.raw(s) || s.doomed {
@@ -268,7 +300,8 @@ func (c *Conn) takeData(now time.Time, s *subflow, in tcp.In, seg *wire.Segment,
 				if s.doomed {
 					return 0
 				}
-				return kept + c.takeRaw(off+uint64(k), p[k:], s)
+				keep(off+uint64(k), c.takeRaw(off+uint64(k), p[k:], s))
+				return kept
 			}
 		}
 		if k < n || n == 0 {

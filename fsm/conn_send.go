@@ -30,6 +30,8 @@ type sendState struct {
 	quiet    int      // expiries since then
 	advanced bool     // a DATA_ACK moved una, and release was not called since
 	copies   bool     // the scheduler wants several subflows to carry the same
+	heardAt  int64    // when a DATA_ACK came last on a pure ACK
+	askedAt  int64    // when the peer was asked, on an only subflow, what it has
 }
 
 // extent is a range of data offsets.

@@ -182,11 +182,30 @@ func TestSubflowResetIsNotTheEnd(t *testing.T) { // R3.3-07, R3.3.3-10, R4-05, P
 }
 
 func TestUnmappedThenMapped(t *testing.T) { // R3.3.1-09, R3.3.1-10, P-3.3.4-02
+	b := proven(t)
+	b.join(newLane("10.0.0.1:80", "10.0.9.9:999"), 7)
+	b.inject("P. 7:10(3) ack 1 <dss dack8=O+0>")
+	b.want("acknowledged at the subflow only", ". 1:1(0) ack 10 <dss dack8=P+6>")
+	b.inject("P. 10:13(3) ack 1 <dss dsn8=P+6 ssn=7 dll=6>")
+	b.want("the mapping came later", ". 1:1(0) ack 13 <dss dack8=P+12>")
+	b.read("ghijkl")
+}
+
+// On an only subflow octets without a mapping are held, but not acknowledged at all:
+// their sender repeats them in their place (docs/fsm.md).
+func TestUnmappedOnTheOnlySubflow(t *testing.T) { // R3.3.1-10, P-3.3.4-02
 	b := accepted(t)
 	b.inject("P. 4:7(3) ack 1 <dss dack8=O+0>")
-	b.want("acknowledged at the subflow only", ". 1:1(0) ack 7 <dss dack8=P+3>")
+	b.wantIdle("the ACK may wait for the mapping")
 	b.inject("P. 7:10(3) ack 1 <dss dsn8=P+3 ssn=4 dll=6>")
 	b.want("the mapping came later", ". 1:1(0) ack 10 <dss dack8=P+9>")
+	b.read("defghi")
+
+	b = accepted(t)
+	b.inject("P. 4:10(6) ack 1 <dss dsn8=P+3 ssn=4 dll=3>") // something merged two segments
+	b.want("the second is not acknowledged", ". 1:1(0) ack 7 <dss dack8=P+6>")
+	b.inject("P. 7:10(3) ack 1 <dss dsn8=P+6 ssn=7 dll=3>")
+	b.want("and comes again, with its mapping", ". 1:1(0) ack 10 <dss dack8=P+9>")
 	b.read("defghi")
 }
 

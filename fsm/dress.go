@@ -32,7 +32,7 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 			}
 			skip := out.Off - m.sub
 			data = c.snd.buf.slice(m.data+skip, min(out.Max, m.len-int(skip)))
-			c.dressData(s, m, seg)
+			c.dressData(s, m, len(data), seg)
 			break
 		}
 		// A FIN, which repeats the DATA_FIN beside it for as long as that is not known.
@@ -83,8 +83,8 @@ func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
 	}
 }
 
-// dressData puts the mapping m on a segment with its octets, and the DATA_ACK.
-func (c *Conn) dressData(s *subflow, m *sent, seg *wire.Segment) {
+// dressData puts the mapping m on a segment with n of its octets, and the DATA_ACK.
+func (c *Conn) dressData(s *subflow, m *sent, n int, seg *wire.Segment) {
 	switch {
 	case m.flags&sentInfinite != 0:
 		c.dressInfinite(m, seg)
@@ -110,6 +110,9 @@ func (c *Conn) dressData(s *subflow, m *sent, seg *wire.Segment) {
 	d.SSN = dataseq.Subflow{}.SSN(m.sub)
 	d.DataLen = m.wireLen()
 	d.HasSum, d.Sum = c.checksum, m.sum
+	if room := s.flow.MSS() - (len(seg.Options)+d.Size()+3)&^3; n > room && n <= room+4 {
+		d.Flags &^= wire.DSSAck8 // whole, where that suffices: a repetition is not to be cut
+	}
 	c.appendDSS(seg, &d)
 }
 
@@ -123,7 +126,7 @@ func (c *Conn) ackDSS(s *subflow) wire.DSS {
 	if c.rcv.finDone {
 		a++
 	}
-	s.gap = s.gap || s.held.octets > 0 || s.dropped
+	s.gap = s.gap || s.held.acked > 0 || s.dropped
 	d := wire.DSS{Flags: wire.DSSAck, DataAck: c.peer.space.DSN(a)}
 	if s.ackWide {
 		d.Flags |= wire.DSSAck8
@@ -136,7 +139,12 @@ func (c *Conn) ackDSS(s *subflow) wire.DSS {
 // TCP now. Until that is decided nothing is DATA_ACKed: the peer would take the
 // silence about those octets for a loss and repeat them, into what may be a TCP
 // stream by then (NOTES 1.18).
-func (c *Conn) doubts(s *subflow) bool { return s.held.bare > 0 && c.sole(s) }
+//
+// The same while a checksum that failed is not answered: what follows is held, and
+// must not be repeated (R3.7-15).
+func (c *Conn) doubts(s *subflow) bool {
+	return s.held.acked > 0 && s.held.bare > 0 && c.sole(s) || c.fb.failed
+}
 
 // appendDSS appends d; where there is no room, its DATA_ACK shrinks to 4 octets.
 func (c *Conn) appendDSS(seg *wire.Segment, d *wire.DSS) {
@@ -153,7 +161,7 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 		w.fastclose = true
 		return
 	}
-	if s.sendFail {
+	if s.sendFail || c.failing() {
 		seg.Options, _ = wire.MPFail{DSN: s.failDSN}.Append(seg.Options)
 		w.fail = true
 	}

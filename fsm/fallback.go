@@ -14,6 +14,7 @@ type fallback struct {
 	mine     bool // ...and we said so first
 	announce bool // the next data carries the infinite mapping
 	cause    string
+	tries    int // MP_FAILs sent on expiry
 
 	// From subflow offset sub on, the peer's octets are those of its stream from
 	// data on, whatever any option says.
@@ -43,7 +44,7 @@ func (c *Conn) rawOff(off uint64) uint64 { return off - c.fb.sub + c.fb.data }
 // That the peer has repeated nothing on it cannot be seen, only that it had no reason
 // to: it was never told of a gap.
 func (c *Conn) contiguous(s *subflow) bool {
-	if s.gap && (c.rcv.next < c.rcv.top || s.held.octets > 0) {
+	if s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0) {
 		return false
 	}
 	return c.whole(s)
@@ -221,6 +222,50 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 	c.fb.sub, c.fb.data = m.Sub, m.Data
 	c.rcv.pending = nil
 	s.flow.RequestAck() // R3.7-09
+	c.releaseHeld(now, s)
+	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.RTO()))
+}
+
+// failing reports whether an MP_FAIL of ours waits for its answer: it goes on every
+// ACK until then, since each may be lost.
+func (c *Conn) failing() bool { return c.fb.failed && c.fb.mine && !c.fb.done }
+
+// failTries is how many MP_FAILs go without an answer before what follows the failed
+// mapping is taken as plain TCP all the same. The peer may never have got one, but was
+// told of no gap and so has repeated nothing.
+const failTries = 6
+
+// onFailing is the expiry while an MP_FAIL is not answered.
+func (c *Conn) onFailing(now time.Time) {
+	s := c.only()
+	if s == nil {
+		return
+	}
+	if c.fb.tries++; c.fb.tries > failTries {
+		c.fallBack(now, s, nil, "")
+		return
+	}
+	s.flow.RequestAck()
+	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.RTO()))
+}
+
+// fellShort looks at a segment without data that says that nothing more is on its
+// way, although the mapping that came last is not complete: something shortened what
+// was mapped, and unless more data came its checksum would never be known.
+func (c *Conn) fellShort(now time.Time, s *subflow, seg *wire.Segment) {
+	if c.mode != multi || c.fb.failed || len(c.rcv.pending) == 0 || nanos(now)-c.rcv.grewAt < int64(s.flow.RTO()) || !c.withholds(s) {
+		return
+	}
+	at := s.flow.Received()
+	if off, ok := s.segmentOff(seg); !ok || off != at && off+1 != at {
+		return
+	}
+	for _, p := range c.rcv.pending {
+		if p.s == s && p.m.Sub < at && at < p.m.End() {
+			c.badChecksum(now, s, p.m)
+			return
+		}
+	}
 }
 
 // takeFail takes an MP_FAIL. It reports whether the segment is to be processed.

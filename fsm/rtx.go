@@ -42,6 +42,11 @@ func (c *Conn) onResend(now time.Time) {
 		switch {
 		case !c.inTransit(snd.una):
 			snd.tries++
+			if s := c.only(); s != nil && (snd.tries < repeatAfter || !c.mayRepeat(s, snd.una)) {
+				s.flow.AskPeer()
+				snd.askedAt = nanos(now)
+				break
+			}
 			snd.recover = snd.next
 			c.resendHead(now)
 		case c.only() == nil:
@@ -72,6 +77,11 @@ func (c *Conn) vanished(now time.Time, s *subflow) bool {
 	}
 	return false
 }
+
+// repeatAfter is the expiry at which data is sent again on an only subflow that has
+// delivered it already, as far as TCP can tell. Until then the peer is asked, and
+// whatever keeps it from answering, or made it a TCP, may show.
+const repeatAfter = 4
 
 // maxFinTries is how many DATA_FINs go without any answer before the FIN of plain TCP
 // has to do.
@@ -235,9 +245,13 @@ func (c *Conn) headLen() int {
 }
 
 // mayRepeat reports whether the octet at off may be sent again on the only subflow: a
-// DATA_ACK must have come after the octet was acknowledged there. A
-// peer that fell back in silence would take the repetition for new data (NOTES 1.18).
+// DATA_ACK must have come after the octet was acknowledged there, and since the peer
+// was asked. A peer that fell back in silence would take the repetition for new data
+// (NOTES 1.18).
 func (c *Conn) mayRepeat(s *subflow, off uint64) bool {
+	if c.snd.heardAt <= c.snd.askedAt {
+		return false
+	}
 	for i := range s.maps.len() {
 		m := s.maps.at(i)
 		if m.data <= off && off < m.dataEnd() && m.end() > s.heard {
@@ -318,7 +332,10 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 		}
 		return
 	}
-	if dataAck {
+	if dataAck && len(seg.Payload) == 0 {
+		// Data may have been held and repeated by a box that puts its own
+		// acknowledgment on it; a pure ACK is the peer's word.
+		c.snd.heardAt = nanos(now)
 		// What this very segment acknowledged counts: it may be a late one.
 		if off, ok := (dataseq.Subflow{ISN: s.flow.ISS()}).Off(s.flow.Acked(), seg.Ack); ok {
 			s.heard = max(s.heard, min(off, s.flow.Acked()))
@@ -327,7 +344,13 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 	if c.mode == multi && (moved || c.snd.advanced) {
 		c.release() // after both levels were looked at
 	}
-	if !moved || c.mode != multi {
+	if c.mode != multi {
+		return
+	}
+	if !moved {
+		if !option && s.bare == 0 && c.snd.askedAt > s.optAt && s.flow.Acked() == s.flow.Sent() {
+			s.bare = nanos(now) // the answer to a question has no option
+		}
 		return
 	}
 	s.missed = 0

@@ -16,12 +16,24 @@ type subflow struct {
 
 	up     bool // data may flow: behind the handshake and, of a join, the fourth ACK
 	worked bool // it was up
-	rst    heardReset
 	doomed bool // reset by us; only the RST is still to be sent
 	fin    bool // our FIN was asked for
-	ask    ask
-	missed int  // expiries of the data-level timer since it last delivered anything of what was missing
+	closed bool // the peer's FIN was dealt with
 	stale  bool // it delivers nothing: no new data until it does
+
+	dataFin  bool // a DATA_FIN on an ACK of its own is to be sent
+	sendFail bool // an MP_FAIL is to be sent
+	fastOut  bool // an MP_FASTCLOSE is to be sent, on an ACK or a RST
+
+	anyMap  bool // a mapping was received
+	ackWide bool // the last DSN had 8 octets (R3.3.2-02)
+	gap     bool // a DATA_ACK told of octets without a mapping: the peer may repeat data
+	dropped bool // octets without a mapping were acknowledged and given up; see owed
+
+	reset  resetOption
+	rst    heardReset
+	ask    ask
+	missed int // expiries of the data-level timer since it last delivered anything of what was missing
 
 	// Sending.
 	maps      mappings
@@ -29,25 +41,17 @@ type subflow struct {
 	helped    uint64 // data offset: below it opportunistic retransmission has nothing more to do here
 	penalized int64  // when it was last made slower for holding up the window
 	signals   int    // ACKs in a row that carried a signal
-	dataFin   bool   // a DATA_FIN on an ACK of its own is to be sent
 	failDSN   uint64 // the DSN of an MP_FAIL to be sent
-	sendFail  bool
-	fastOut   bool // an MP_FASTCLOSE is to be sent, on an ACK or a RST
-	reset     resetOption
-	heard     uint64 // the highest subflow acknowledgment that came with a DATA_ACK
+	heard     uint64 // the highest subflow acknowledgment of a pure ACK with a DATA_ACK
 	bare      int64  // since when new data was acknowledged without any option; 0: not
 
 	// Receiving.
 	table   dataseq.Table
 	held    held
 	end     uint64 // end of the mapping that reaches farthest in the subflow
-	anyMap  bool   // a mapping was received
 	optAt   int64  // when an MPTCP option arrived last
-	ackWide bool   // the last DSN had 8 octets (R3.3.2-02)
-	gap     bool   // a DATA_ACK told of octets without a mapping: the peer may repeat data
 	givenUp int    // octets without a mapping given up since a mapping came last; each time counts for some
-	dropped bool   // octets without a mapping were acknowledged and given up...
-	owed    uint64 // ...which are all here again when the stream has come this far
+	owed    uint64 // what was given up is all here again when the stream has come this far
 
 	join joinState
 }
@@ -86,18 +90,4 @@ func (c *Conn) Subflows(b []Subflow) []Subflow {
 		b = append(b, Subflow{Local: s.id.local, Remote: s.id.remote, Up: s.up, Flow: s.flow})
 	}
 	return b
-}
-
-// held is the octets of a subflow that wait for their mapping.
-type held struct {
-	pieces []heldPiece
-	octets int
-	bare   int // octets of them that came without any option, and none came behind them
-	bareTo uint64
-	since  int64 // when the oldest came; 0: nothing is held
-}
-
-type heldPiece struct {
-	off uint64
-	b   []byte
 }

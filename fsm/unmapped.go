@@ -3,11 +3,44 @@ package fsm
 import (
 	"time"
 
+	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/wire"
 )
 
-// takeUnmapped takes octets that no mapping covers. They are acknowledged on the
-// subflow but not at the data level (R3.3.1-09), and held for a short while in case
+// held is the octets of a subflow that wait for their mapping.
+type held struct {
+	pieces []heldPiece
+	octets int
+	acked  int // octets of them that were acknowledged at the subflow
+	bare   int // octets of them that came without any option, and none came behind them
+	bareTo uint64
+	since  int64 // when the oldest came; 0: nothing is held
+
+	// The octet at which the subflow stands for want of a mapping, how often it came
+	// so, and since when.
+	head   uint64
+	first  int64
+	seen   uint8
+	copies uint8 // segments without any option that brought again what was held
+}
+
+type heldPiece struct {
+	off   uint64
+	b     []byte
+	acked bool
+}
+
+// withholds reports whether octets of s without a mapping are not even acknowledged at
+// the subflow level: on an only subflow of which nothing was ever given up. The peer's
+// TCP then repeats them, with their mapping if the path lets it, in their place. So
+// the subflow stays an image of the stream, and either end can go on as plain TCP at
+// any moment, which no repetition at the data level would allow.
+//
+// RFC 8684 section 3.3.1 says that they SHOULD be acknowledged (R3.3.1-09), and so
+// they are where there are other subflows to send them on. docs/fsm.md has the reasons.
+func (c *Conn) withholds(s *subflow) bool { return c.sole(s) && c.contiguous(s) }
+
+// takeUnmapped takes octets that no mapping covers, and holds them for a while in case
 // their mapping is on another segment (R3.3.1-10). It returns how many were kept, and
 // whether the connection fell back so that they are to be taken again.
 func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *options) (kept int, again bool) {
@@ -18,12 +51,12 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 		c.fallBack(now, s, &c.ep.stats.MPCapableDataFallback, "MPCapableDataFallback")
 		return 0, true
 	}
+	if c.withholds(s) {
+		return 0, c.withhold(now, s, off, p, o)
+	}
 	h := &s.held
 	if h.octets+len(p) > c.ep.cfg.MaxUnmapped {
 		c.unmappedOver(now, s)
-		if c.mode == plain {
-			return 0, true
-		}
 		if s.doomed {
 			return 0, false
 		}
@@ -31,46 +64,143 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 	if h.octets+len(p) > c.ep.cfg.MaxUnmapped {
 		return 0, false
 	}
+	c.hold(now, s, off, p, o, true)
+	return len(p), false
+}
+
+// hold keeps p aside.
+func (c *Conn) hold(now time.Time, s *subflow, off uint64, p []byte, o *options, acked bool) {
+	h := &s.held
 	if h.since == 0 {
 		h.since = nanos(now)
 		if !c.timers.armed(timerUnmapped) {
 			c.timers.arm(timerUnmapped, h.since+int64(s.flow.RTO()))
 		}
 	}
-	h.pieces = append(h.pieces, heldPiece{off, append([]byte(nil), p...)})
+	h.pieces = append(h.pieces, heldPiece{off, append([]byte(nil), p...), acked})
 	h.octets += len(p)
+	if acked {
+		h.acked += len(p)
+	}
 	if !o.data() {
 		h.bare += len(p)
 		h.bareTo = max(h.bareTo, off+uint64(len(p)))
 	}
-	return len(p), false
 }
+
+// withhold keeps p aside, as far as it is new and there is room, without acknowledging
+// it. It reports whether the connection fell back.
+func (c *Conn) withhold(now time.Time, s *subflow, off uint64, p []byte, o *options) (fell bool) {
+	h := &s.held
+	s.stands(nanos(now))
+	if off <= h.head && h.head < off+uint64(len(p)) {
+		h.seen = min(h.seen, 254) + 1
+	}
+	known := h.octets
+	for n := len(p); n > 0; n = len(p) {
+		if k := h.known(off, n); k > 0 {
+			off, p = off+uint64(k), p[k:]
+			continue
+		}
+		for k := 1; k < n; k++ {
+			if h.known(off+uint64(k), 1) > 0 {
+				n = k
+				break
+			}
+		}
+		if h.octets+n > c.ep.cfg.MaxUnmapped {
+			break // refused: it comes again
+		}
+		c.hold(now, s, off, p[:n], o, false)
+		off, p = off+uint64(n), p[n:]
+	}
+	if h.octets == known && !o.data() {
+		h.copies = min(h.copies, 254) + 1
+	}
+	if !c.hopeless(nanos(now), s) {
+		return false
+	}
+	c.fb.announce = true
+	c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
+	return true
+}
+
+// stands notes at which octet s stands, and since when.
+func (s *subflow) stands(t int64) {
+	if at, h := s.flow.Received(), &s.held; h.first == 0 || h.head != at {
+		h.head, h.seen, h.first = at, 0, t
+	}
+}
+
+// known returns how many of the n octets from off on are held already, beginning with
+// the first.
+func (h *held) known(off uint64, n int) int {
+	for i := range h.pieces {
+		if p := &h.pieces[i]; p.off <= off && off < p.off+uint64(len(p.b)) {
+			return int(min(uint64(n), p.off+uint64(len(p.b))-off))
+		}
+	}
+	return 0
+}
+
+// hopeless reports whether octets that are withheld will not come with a mapping any
+// more: the path has begun to remove options, the peer fell back (paper section 3.3.6,
+// NOTES 1.18), or something acknowledged and merged what the peer sent, and the peer
+// cannot know. Falling back then is right even where the guess is wrong: the
+// subflow is an image of the stream.
+func (c *Conn) hopeless(t int64, s *subflow) bool {
+	h := &s.held
+	if h.since == 0 {
+		return false
+	}
+	rto := int64(s.flow.RTO())
+	if s.optAt < h.since && h.bare > 0 {
+		// Nothing from behind them had an option.
+		return h.copies > 0 || t-h.since >= rto || h.octets >= c.ep.cfg.MaxUnmapped/2
+	}
+	s.stands(t)
+	waited := t - h.first
+	return h.seen >= 3 && h.copies >= 2 || h.seen >= 2 && waited >= 4*rto || waited >= patience*rto && h.known(h.head, 1) > 0
+}
+
+// patience is how many RTOs a subflow may stand still for want of a mapping while
+// options pass.
+const patience = 12
 
 // onUnmapped is called when the time for held octets is over, on one subflow at least.
 func (c *Conn) onUnmapped(now time.Time) {
+	if c.failing() {
+		c.onFailing(now)
+		return
+	}
 	next := int64(0)
 	for _, s := range c.subflows {
 		if s.held.since == 0 || s.doomed {
 			continue
 		}
-		if at := s.held.since + int64(s.flow.RTO()); nanos(now) < at {
-			next = sooner(next, at)
-			continue
-		}
-		c.unmappedOver(now, s)
-		if c.mode != multi {
-			return
+		rto := int64(s.flow.RTO())
+		switch {
+		case nanos(now) < s.held.since+rto:
+			next = sooner(next, s.held.since+rto)
+		case c.withholds(s) && s.held.acked == 0:
+			if c.hopeless(nanos(now), s) {
+				c.fb.announce = true
+				c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
+				return
+			}
+			next = sooner(next, nanos(now)+rto)
+		default:
+			c.unmappedOver(now, s)
 		}
 	}
-	c.timers.arm(timerUnmapped, next)
+	if c.mode == multi {
+		c.timers.arm(timerUnmapped, next)
+	}
 }
 
-// unmappedOver decides what becomes of held octets. Where no option came behind them,
-// the path has begun to remove them, or the peer fell back: so do we if the stream can
-// go on (paper section 3.3.6, NOTES 1.18). Else, and where something merged segments
-// (paper section 3.3.5), the octets are given up and will be sent again at the data
-// level; a subflow that brings more than a window of them is broken (R3.3.1-12,
-// R3.7-05).
+// unmappedOver gives up held octets where something merged segments (paper section
+// 3.3.5) and they will be sent again at the data level, perhaps on another subflow; a
+// subflow that brings more than a window of them is broken (R3.3.1-12, R3.7-05).
 func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	h := &s.held
 	gone := s.optAt < h.since || h.bare > c.ep.cfg.MaxUnmapped/4
@@ -87,6 +217,9 @@ func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 		if p.off >= s.end {
 			until += uint64(len(p.b))
 		}
+		if !p.acked {
+			s.flow.Accept(now, p.off, len(p.b))
+		}
 	}
 	*h = held{}
 	s.dropped, s.owed = true, max(s.owed, until)
@@ -97,19 +230,46 @@ func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	}
 }
 
+// forget drops what is held and not acknowledged of the n octets from off on: they
+// have come again.
+func (h *held) forget(off uint64, n int) {
+	k := 0
+	for _, p := range h.pieces {
+		if !p.acked && p.off >= off && p.off+uint64(len(p.b)) <= off+uint64(n) {
+			h.octets -= len(p.b)
+			continue
+		}
+		h.pieces[k] = p
+		k++
+	}
+	clear(h.pieces[k:])
+	h.pieces = h.pieces[:k]
+	h.bare = min(h.bare, h.octets)
+	if k == 0 {
+		*h = held{}
+	}
+}
+
+// segmentOff returns where in the subflow seg begins.
+func (s *subflow) segmentOff(seg *wire.Segment) (uint64, bool) {
+	return dataseq.Subflow{ISN: s.flow.IRS()}.Off(s.flow.Received(), seg.Seq)
+}
+
 // placeHeld looks again at held octets, now that a mapping has come.
 func (c *Conn) placeHeld(now time.Time, s *subflow) {
 	h := s.held
 	s.held = held{}
-	for _, p := range h.pieces {
+	for i, p := range h.pieces {
 		off, b := p.off, p.b
 		for len(b) > 0 {
 			m, ok := s.table.Lookup(off)
 			if !ok {
 				n := s.unmapped(off, len(b))
-				s.held.pieces = append(s.held.pieces, heldPiece{off, b[:n]})
+				s.held.pieces = append(s.held.pieces, heldPiece{off, b[:n], p.acked})
 				s.held.octets += n
-				s.held.since = h.since
+				if p.acked {
+					s.held.acked += n
+				}
 				off, b = off+uint64(n), b[n:]
 				continue
 			}
@@ -117,19 +277,32 @@ func (c *Conn) placeHeld(now time.Time, s *subflow) {
 			if m.HasSum {
 				s.table.Feed(off, b[:n])
 			}
-			if k := c.insert(s, m.Shift(off), b[:n]); k < n {
+			k := c.insert(s, m.Shift(off), b[:n])
+			if !p.acked {
+				s.flow.Accept(now, off, k)
+			} else if k < n {
 				s.dropped, s.owed = true, max(s.owed, m.DataEnd()) // acknowledged already: it comes again at the data level
 			}
 			if m.HasSum {
-				c.judge(now, s, m, off)
+				if c.judge(now, s, m, off); c.raw(s) || s.doomed {
+					// It was wrong: the rest is taken as it came, or not at all.
+					s.held.pieces = append(s.held.pieces, heldPiece{off + uint64(n), b[n:], p.acked})
+					s.held.pieces = append(s.held.pieces, h.pieces[i+1:]...)
+					if !s.doomed {
+						c.releaseHeld(now, s)
+					}
+					return
+				}
 			}
 			off, b = off+uint64(n), b[n:]
 		}
 	}
-	s.held.bare, s.held.bareTo = min(h.bare, s.held.octets), h.bareTo
 	if s.held.octets == 0 {
 		c.timers.stop(timerUnmapped)
+		return
 	}
+	s.held.since, s.held.bare, s.held.bareTo = h.since, min(h.bare, s.held.octets), h.bareTo
+	s.held.head, s.held.seen, s.held.first, s.held.copies = h.head, h.seen, h.first, h.copies
 }
 
 // releaseHeld takes held octets in subflow order, after a fallback.
@@ -137,7 +310,10 @@ func (c *Conn) releaseHeld(now time.Time, s *subflow) {
 	h := s.held
 	s.held = held{}
 	for _, p := range h.pieces {
-		c.takeRaw(p.off, p.b, s)
+		k := c.takeRaw(p.off, p.b, s)
+		if !p.acked {
+			s.flow.Accept(now, p.off, k)
+		}
 	}
 }
 

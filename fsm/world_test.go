@@ -104,7 +104,8 @@ type world struct {
 // watch is what the invariants of DESIGN section 7 compare with.
 type watch struct {
 	ack, edge, peerAck uint64
-	read               int // octets compared
+	read               int    // octets compared
+	flow               uint64 // octets of the first subflow that were acknowledged
 	fellBack           bool
 }
 
@@ -230,7 +231,10 @@ func (w *world) check() error {
 		if v.fellBack && c.Multipath() {
 			return fmt.Errorf("invariant 9: end %d left its fallback", i)
 		}
-		*v = watch{c.rcv.next, c.rcv.edge, c.snd.una, v.read, c.fb.done}
+		if len(c.subflows) > 0 && c.subflows[0].index == 0 {
+			v.flow = max(v.flow, c.subflows[0].flow.Received())
+		}
+		*v = watch{c.rcv.next, c.rcv.edge, c.snd.una, v.read, v.flow, c.fb.done}
 	}
 	return nil
 }

@@ -65,6 +65,9 @@ const (
 	Penalty
 	// Spurious: the last Loss or Timeout was none; the window before it returns.
 	Spurious
+	// TimeoutAgain: the timer expired once more before what was lost had arrived, so
+	// the window is one segment again, and the threshold stays (RFC 5681 section 3.1).
+	TimeoutAgain
 )
 
 func (s Signal) String() string {
@@ -74,7 +77,7 @@ func (s Signal) String() string {
 	return "unknown"
 }
 
-var signalNames = [...]string{"loss", "timeout", "lost SYN", "idle", "penalty", "spurious"}
+var signalNames = [...]string{"loss", "timeout", "lost SYN", "idle", "penalty", "spurious", "timeout again"}
 
 // InitialWindow is the upper bound of RFC 6928 section 2: ten segments, but no
 // more than 14600 octets unless two segments are larger.
@@ -141,7 +144,7 @@ func (w *window) remember() { w.oldCwnd, w.oldThresh = w.cwnd, w.ssthresh }
 func (w *window) common(s Signal) bool {
 	w.fresh = false
 	switch s {
-	case LostSYN:
+	case LostSYN, TimeoutAgain:
 		w.cwnd = w.mss
 	case Idle:
 		// RFC 5681 section 4.1: RW = min(IW, cwnd).

@@ -1,6 +1,10 @@
 package tcp
 
-import "time"
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
 
 // pmtu is what the path carries.
 type pmtu struct {
@@ -71,7 +75,8 @@ func (f *Flow) shrink(size int) {
 // down, and the size is innocent.
 func (f *Flow) blackHole(t int64, s *span) {
 	m := &f.pmtu
-	if s.data() < int64(f.segmentSize()) && m.full == 0 {
+	// The owner's options may have made the segment full, however few its octets.
+	if s.data()+wire.MaxOptions < int64(f.snd.mss) && m.full == 0 {
 		return
 	}
 	if m.fails++; m.fails < blackHoleFails {

@@ -354,6 +354,30 @@ func (r *receiver) beyond() iter.Seq2[uint64, uint64] {
 	return r.ranges.Beyond()
 }
 
+// Hold is Keep for data that the owner keeps aside and cannot take responsibility for
+// yet. It is not acknowledged, now or until Accept, and the ACK that tells so may be
+// as late as a delayed one.
+func (f *Flow) Hold(now time.Time) {
+	if f.rcv.handed == 0 || f.state == Closed {
+		return
+	}
+	f.rcv.handed = 0
+	if !f.timers.armed(timerDelack) {
+		f.timers.arm(timerDelack, nanos(now)+int64(f.cfg.DelayedAck))
+	}
+}
+
+// Accept tells the flow that n octets from the stream offset off on, which were held,
+// are accepted after all. They are acknowledged at once.
+func (f *Flow) Accept(now time.Time, off uint64, n int) {
+	if n <= 0 || !f.state.receives() || int64(off) > f.edge() {
+		return
+	}
+	f.insert(int64(off), n)
+	f.ack.due = true
+	f.consumeFIN(nanos(now))
+}
+
 // consumeFIN moves past the peer's FIN once everything before it is here.
 func (f *Flow) consumeFIN(t int64) {
 	if f.rcv.finDone || f.rcv.fin < 0 || f.rcv.nxt != f.rcv.fin {

@@ -63,7 +63,14 @@ func (f *Flow) onRTO(t int64) {
 		f.rto.since = b.at(0).at
 	}
 	f.rto.count++
-	if t-f.rto.since >= int64(f.cfg.UserTimeout) {
+	since := f.rto.since
+	if f.snd.wnd == 0 {
+		// A peer that still acknowledges may keep its window closed for as long as it
+		// likes (RFC 9293 section 3.8.6.1, MUST-37), also where the owner probes it
+		// with octets that are data to us.
+		since = max(since, f.heard)
+	}
+	if t-since >= int64(f.cfg.UserTimeout) {
 		f.stats.AbortOnTimeout++
 		f.queueRST(f.sndSeq(f.snd.nxt), f.rcvSeq(f.rcv.nxt), true)
 		f.finish(&LocalError{Reason: TimedOut})
@@ -76,6 +83,7 @@ func (f *Flow) onRTO(t int64) {
 		f.cc.OnSignal(instant(t), cong.Timeout, f.flightSize())
 	} else {
 		f.eifel.armed = false
+		f.cc.OnSignal(instant(t), cong.TimeoutAgain, 0)
 	}
 	if b.at(0).flags&sacked != 0 {
 		// RFC 2018 section 8: what was SACKed was thrown away.

@@ -1,0 +1,217 @@
+package fsm
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/netsim"
+	"github.com/mptcp-go/mptcp/fsm/netsim/mbox"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// scene is everything that makes a world: the same scene gives the same packets. It
+// can be played with Multipath TCP or, as the oracle, with plain TCP; silently, or
+// with all that is needed to explain it.
+type scene struct {
+	seed     uint64
+	boxes    []string   // of the first path, from the client to the server, links included
+	others   [][]string // further paths, each joined as soon as that is possible
+	late     []string   // boxes that come in mid-connection, in front of the others
+	lateAt   int        // ...when the two ends have read that many octets together
+	set      func(side int, c *Config)
+	up, down int
+	chunk    int    // octets per Write; 0: as many as fit
+	pause    int    // the server reads nothing before the client wrote so many octets
+	half     [2]int // an end closes its side only when it has read so many octets
+	silent   [2]bool
+	script   func(w *world) // called before the first segment
+	payload  func(n int, seed uint64) []byte
+	limit    time.Duration
+}
+
+// play builds the world and runs it until both applications have read to the end. The
+// error is that of the run.
+func (s *scene) play(t testing.TB, plain, record bool) (*world, error) {
+	w := s.open(t, plain, record)
+	limit := s.limit
+	if limit == 0 {
+		limit = 30 * time.Minute
+	}
+	return w, w.w.RunUntil(w.done, limit)
+}
+
+// open builds the world and has the client dial.
+func (s *scene) open(t testing.TB, plain, record bool) *world {
+	t.Helper()
+	w := &world{t: t, w: netsim.New(s.seed)}
+	for i := range w.ep {
+		cfg := Config{Rand: rand.NewPCG(s.seed, 5+uint64(i))}
+		if s.set != nil {
+			s.set(i, &cfg)
+		}
+		cfg.Plain = cfg.Plain || plain
+		if record {
+			name := [2]string{"client", "server"}[i]
+			cfg.Trace = func(now time.Time, c *Conn, what string) {
+				w.log = append(w.log, fmt.Sprintf("%v %s: %s", now.Sub(netsim.Epoch), name, what))
+			}
+		}
+		var err error
+		if w.ep[i], err = NewEndpoint(cfg); err != nil {
+			t.Fatal(err)
+		}
+		w.app[i] = &app{t: t, chunk: s.chunk}
+		w.node[i] = w.w.AddHost([2]string{"client", "server"}[i], s.host(w, i))
+	}
+	var err error
+	if w.listen, err = w.ep[1].Listen(serverPort); err != nil {
+		t.Fatal(err)
+	}
+	var els []netsim.Element
+	if record {
+		w.pcap = netsim.NewPcap(&w.capt)
+		els = append(els, netsim.NewTap(w.pcap.See), netsim.NewTap(w.say))
+		w.w.Log = func(e netsim.Entry) { w.log = append(w.log, e.String()) }
+	}
+	w.path = w.w.Connect(w.node[0], clientAddr, w.node[1], serverAddr, append(els, elements(t, s.boxes)...)...)
+	for i, boxes := range s.others {
+		own, theirs := netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), netip.AddrFrom4([4]byte{10, 1, byte(i), 2})
+		w.w.Connect(w.node[0], own, w.node[1], theirs, append(append([]netsim.Element(nil), els...), elements(t, boxes)...)...)
+	}
+	w.node[0].App = func(now time.Time) { w.events(0); w.app[0].turn(now) }
+	w.node[1].App = func(now time.Time) {
+		w.events(1)
+		if w.app[1].conn == nil {
+			w.app[1].conn, _ = w.listen.Accept()
+		}
+		w.app[1].turn(now)
+	}
+	w.w.Check = w.check
+	s.apps(w, len(els))
+	if s.script != nil {
+		s.script(w)
+	}
+	w.dial()
+	return w
+}
+
+// host is the endpoint, or what makes a peer of it that falls back without a word.
+func (s *scene) host(w *world, i int) netsim.Host {
+	if s.silent[i] {
+		return &silentHost{host: host{w.ep[i]}}
+	}
+	return host{w.ep[i]}
+}
+
+// apps sets what the applications do; at is where late boxes are put.
+func (s *scene) apps(w *world, at int) {
+	octets := s.payload
+	if octets == nil {
+		octets = stream
+	}
+	w.app[0].out, w.app[1].out = octets(s.up, 1), octets(s.down, 2)
+	come := s.late
+	for i, a := range w.app {
+		a.closing = s.half[i] == 0
+		a.hold = i == 1 && s.pause > 0
+		a.watch = func() {
+			if len(come) > 0 && w.app[0].in.Len()+w.app[1].in.Len() >= s.lateAt {
+				for k, el := range elements(w.t, come) {
+					w.path.Insert(at+k, el)
+				}
+				come = nil
+			}
+			if a.hold && w.app[0].wrote >= min(s.pause, s.up) {
+				w.w.After(time.Second, func() { a.hold = false })
+			}
+			if a.in.Len() >= min(s.half[i], len(w.app[1-i].out)) {
+				a.closing = true
+			}
+		}
+	}
+	if joins := len(s.others); joins > 0 {
+		w.app[0].more = func(now time.Time) {
+			for c := w.app[0].conn; joins > 0 && c.mode == multi && c.hs.proven; joins-- {
+				k := byte(joins - 1)
+				from, to := netip.AddrFrom4([4]byte{10, 1, k, 1}), netip.AddrFrom4([4]byte{10, 1, k, 2})
+				if c.Join(now, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, serverPort.Port()), false) != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func elements(t testing.TB, boxes []string) (els []netsim.Element) {
+	for _, b := range boxes {
+		el, err := mbox.Parse(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		els = append(els, el)
+	}
+	return els
+}
+
+// say writes a segment to the transcript.
+func (w *world) say(now time.Time, dir netsim.Dir, pkt []byte) {
+	var seg wire.Segment
+	if wire.Parse(&seg, pkt) == nil {
+		arrow := [2]string{"client > ", "server > "}[dir]
+		w.log = append(w.log, fmt.Sprintf("%v %s%s", now.Sub(netsim.Epoch), arrow, wire.AppendText(nil, &seg, wire.TextBase{})))
+	}
+}
+
+// explain plays the scene once more and fails the test with a transcript and the name
+// of a capture that "mpdecode why" explains.
+func (s *scene) explain(t testing.TB, why error) {
+	t.Helper()
+	w, _ := s.play(t, false, true)
+	dir := os.Getenv("MPTCP_FAILURES")
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	file := filepath.Join(dir, fmt.Sprintf("mptcp-scene-%d.pcap", s.seed))
+	if err := os.WriteFile(file, w.capt.Bytes(), 0o644); err != nil {
+		t.Log(err)
+	}
+	for i, l := range w.log {
+		if n := len(w.log); i < 150 || i > n-150 {
+			t.Log(l[:min(len(l), 260)])
+		} else if i == 150 {
+			t.Logf("... %d lines", n-300)
+		}
+	}
+	t.Errorf("seed %d boxes %q late %q at %d others %q up %d down %d silent %v: %v\ncapture: %s\n%s\n%s", s.seed, s.boxes, s.late, s.lateAt, s.others,
+		s.up, s.down, s.silent, why, file, w.dump(0), w.dump(1))
+}
+
+// whole reports what is wrong with what the applications read.
+func (w *world) whole() error {
+	for i := range 2 {
+		if got, want := w.app[i].in.Bytes(), w.app[1-i].out; !w.altered && !bytes.Equal(got, want) {
+			return fmt.Errorf("end %d read %d octets, not the %d that were sent", i, len(got), len(want))
+		}
+	}
+	return nil
+}
+
+// left runs the world dry and reports what was not given back.
+func (w *world) left() error {
+	if err := w.w.RunIdle(30 * time.Minute); err != nil {
+		return err
+	}
+	for i, ep := range w.ep {
+		if len(ep.subflows) != 0 || ep.known() != 0 || ep.waits.n != 0 || ep.embryos.n != 0 || ep.joins.n != 0 || ep.stats.MPCurrEstab != 0 {
+			return fmt.Errorf("end %d keeps %d subflows, %d tokens, %d records of TIME-WAIT, %d embryos, %d half-open joins, counts %d connections", i,
+				len(ep.subflows), ep.known(), ep.waits.n, ep.embryos.n, ep.joins.n, ep.stats.MPCurrEstab)
+		}
+	}
+	return nil
+}
