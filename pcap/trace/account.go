@@ -66,6 +66,11 @@ func (t *Tracker) again(c *Conn, side int, sf *Subflow, fd *FlowDir, e *owned, d
 			d.FirstResent = t.ref
 		}
 	}
+	if k == 1 && pos < d.Acked {
+		// Linux asks at a closed window with a mapping of the octet before the DATA_ACK,
+		// and any octet in it. Nobody takes it.
+		return reinjected
+	}
 	if p := have[:min(uint64(len(have)), k)]; e.whole && len(p) > 0 && d.store.differ(pos, p) {
 		d.Conflicts++
 		if d.ConflictRef == 0 {

@@ -519,3 +519,22 @@ func TestStoreKeepsTheLatest(t *testing.T) {
 		}
 	}
 }
+
+// At a closed window Linux sends the octet before the DATA_ACK again, under a mapping of
+// its own, and does not care which octet it is. That is a question and not data.
+func TestWindowProbeIsNoConflict(t *testing.T) {
+	s := newScript(t, Config{})
+	s.open("H")
+	data := func(seq, ssn, off, n int, payload ...byte) {
+		s.send(fmt.Sprintf("a > b P. %d:%d(%d) ack 501 win 1000 <dss dack8=%d dsn8=%d ssn=%d dll=%d>",
+			seq, seq+n, n, s.dsnB(0), s.dsnA(uint64(off)), ssn, n), payload...)
+	}
+	d := &s.tr.Conns()[0].Dir[0]
+	data(111, 11, 10, 8, []byte("abcdefgh")...)
+	s.send(fmt.Sprintf("b > a . 501:501(0) ack 119 win 0 <dss dack8=%d>", s.dsnA(18)))
+	data(119, 19, 17, 1, 'X')
+	require.Zero(t, d.Conflicts)
+	require.EqualValues(t, 1, d.DupNewSSN)
+	data(120, 20, 16, 2, []byte("XY")...)
+	require.EqualValues(t, 1, d.Conflicts, "two octets are no probe")
+}

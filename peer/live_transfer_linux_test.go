@@ -1,0 +1,37 @@
+package peer
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/mptcp-go/mptcp/fsm"
+)
+
+// Octets both ways at once over one subflow, as client and as server, IPv4 and IPv6,
+// over each kind of link, with and without checksums.
+func TestLiveTransfer(t *testing.T) {
+	sizes := []int{1, 1 << 20}
+	if full() {
+		sizes = append(sizes, 200<<20)
+	}
+	for _, kind := range []string{"tun", "tun-plain"} {
+		for _, who := range []role{client, server} {
+			for _, family := range []int{4, 6} {
+				for _, n := range sizes {
+					t.Run(fmt.Sprintf("%s/%s/IPv%d/%d", kind, who, family, n), func(t *testing.T) {
+						v := newLive(t, liveConfig{kind: kind, config: Config{Endpoint: fsm.Config{NoChecksum: n&1 == 0}}})
+						c, k := v.connect(who, family, true)
+						exchange(t, c, k, n)
+						assert.NoError(t, c.Close())
+						assert.NoError(t, k.Close())
+						v.closed()
+						v.noFallback()
+						v.agree()
+					})
+				}
+			}
+		}
+	}
+}
