@@ -159,6 +159,7 @@ func (c *Conn) takeCapable(now time.Time, s *subflow, seg *wire.Segment, o *opti
 	if m.DataLen == 0 {
 		return true
 	}
+	c.hs.proven = true // the mapping proves as much as a DSS would
 	return c.takeDSS(now, s, seg, &d)
 }
 

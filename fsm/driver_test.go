@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"fmt"
 	"testing"
 )
 
@@ -64,4 +65,29 @@ func TestFinAtClosedWindow(t *testing.T) { // R3.3.3-06
 	b.want("nor does our FIN", "F. 1:1(0) ack 3001 win 0 <dss dack8=P+3001>")
 	b.inject("F. 3001:3001(0) ack 2 win 0 <dss dack8=O+1>")
 	b.want("nor the peer's", ". 2:2(0) ack 3002 <dss dack8=P+3001>")
+}
+
+// The opener joins as soon as it has a DSS of ours; ours of it may be a delayed ACK away.
+// Its data in MP_CAPABLE has told that the options pass.
+func TestJoinBehindCapableWithData(t *testing.T) { // R3.1-21
+	b := accepted(t)
+	b.write("x")
+	b.want("a DSS for the opener", "P. 1:2(1) ack 4 <dss dack8=P+3 dsn8=O+0 ssn=1 dll=1>")
+	first := b.remote
+	b.remote = addPort(first, 1)
+	b.inject(fmt.Sprintf("S 0:0(0) <mss 1460, mp_join syn id=1 token=%08x nonce=00000001>", uint32(b.conn.Token())))
+	b.want("the join is taken", "S. 0:0(0) ack 1 <mp_join synack id=0>")
+}
+
+// Linux joins when it has a DSS, and its SYN comes before any DSS of its own.
+func TestJoinBeforeAnyDSSOfThePeer(t *testing.T) { // R3.1-21
+	b := newBench(t, false)
+	b.inject("S 0:0(0) <mss 1460, mp_capable v1 H>")
+	b.want("SYN/ACK", "S. 0:0(0) ack 1 <mp_capable v1 key=KO>")
+	b.inject(". 1:1(0) ack 1 <mp_capable v1 H key=KP+KO>")
+	b.write("x")
+	b.want("a DSS for the opener", "P. 1:2(1) ack 1 <dss dsn8=O+0 ssn=1 dll=1>")
+	b.remote = addPort(b.remote, 1)
+	b.inject(fmt.Sprintf("S 0:0(0) <mss 1460, mp_join syn id=1 token=%08x nonce=00000001>", uint32(b.conn.Token())))
+	b.want("the join is taken", "S. 0:0(0) ack 1 <mp_join synack id=0>")
 }

@@ -112,9 +112,11 @@ func (c *Conn) refuse(seg *wire.Segment, why wire.ResetReason) {
 	}
 }
 
-// joinable reports whether the connection takes joins of the peer's at all.
+// joinable reports whether the connection takes joins of the peer's at all. That the
+// peer has a DSS of ours is for the peer to know (R3.1-21): Linux joins at once when the
+// first comes, so before anything of its own does.
 func (c *Conn) joinable() bool {
-	return c.mode == multi && c.opened && c.hs.proven && !c.fb.failed && !c.finished && !c.fast.waiting && !c.ended
+	return c.mode == multi && c.opened && !c.fb.failed && !c.finished && !c.fast.waiting && !c.ended
 }
 
 // crowd is how many subflows there are. Joins of the peer's that are not proven are

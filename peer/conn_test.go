@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -22,8 +23,32 @@ import (
 	"github.com/mptcp-go/mptcp/peer/link"
 )
 
-// exchange sends n octets each way at once and compares them.
-func exchange(t *testing.T, a, b io.ReadWriter, n int) {
+// duplex is what both sides of a connection are to a test.
+type duplex interface {
+	io.ReadWriter
+	CloseWrite() error
+}
+
+// exchange sends n octets each way at once, compares them, and ends both streams.
+func exchange(t *testing.T, a, b duplex, n int) {
+	t.Helper()
+	talk(t, a, b, n)
+	var wg sync.WaitGroup
+	for _, c := range []duplex{a, b} {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			assert.NoError(t, c.CloseWrite())
+			k, err := io.Copy(io.Discard, c)
+			assert.NoError(t, err)
+			assert.Zero(t, k, "octets behind the last")
+		}()
+	}
+	wg.Wait()
+}
+
+// talk sends n octets each way at once and compares them.
+func talk(t *testing.T, a, b io.ReadWriter, n int) {
 	t.Helper()
 	var wg sync.WaitGroup
 	var sent, got [2]string
@@ -32,22 +57,21 @@ func exchange(t *testing.T, a, b io.ReadWriter, n int) {
 		go func() {
 			defer wg.Done()
 			h := sha256.New()
-			_, err := io.CopyN(io.MultiWriter(c, h), rand.NewChaCha8([32]byte{byte(i)}), int64(n))
+			_, err := io.CopyN(io.MultiWriter(c, h), rand.NewChaCha8([32]byte{byte(i), byte(n)}), int64(n))
 			assert.NoError(t, err)
 			sent[i] = string(h.Sum(nil))
-			assert.NoError(t, c.(interface{ CloseWrite() error }).CloseWrite())
 		}()
 		go func() {
 			defer wg.Done()
 			h := sha256.New()
-			k, err := io.Copy(h, c)
+			k, err := io.CopyN(h, c, int64(n))
 			assert.NoError(t, err)
 			assert.EqualValues(t, n, k)
 			got[1-i] = string(h.Sum(nil))
 		}()
 	}
 	wg.Wait()
-	assert.Equal(t, sent, got)
+	assert.Equal(t, sent, got, "SHA-256 of what was sent and received")
 }
 
 func TestExchange(t *testing.T) {
@@ -248,4 +272,21 @@ func TestHTTP(t *testing.T) {
 		}()
 	}
 	wg.Wait()
+}
+
+// A second subflow carries data, and takes all of it when the first path is cut.
+func TestCutPath(t *testing.T) {
+	p := newPair(t, 2, link.PipeConfig{Delay: time.Millisecond, Rate: 20e6}, Config{}, Config{})
+	a, b := p.connect(t, 4)
+	talk(t, a, b, 5)
+	waitFor(t, "a join", func() bool {
+		err := a.Join(prefix(4, 1, 1).Addr(), netip.AddrPortFrom(prefix(4, 1, 2).Addr(), b.fc.Local().Port()), false)
+		return err == nil
+	})
+	waitFor(t, "two subflows", func() bool { return a.Info().SubflowsUp == 2 && b.Info().SubflowsUp == 2 })
+	go func() {
+		time.Sleep(30 * time.Millisecond)
+		p.pipes[0].SetUp(false)
+	}()
+	exchange(t, a, b, 4<<20)
 }

@@ -150,6 +150,7 @@ func (v *live) finish() {
 	after, _ := v.kernel.Counters()
 	text, _ := json.MarshalIndent(map[string]any{"stack": stats, "kernel before": v.before, "kernel after": after}, "", " ")
 	_ = os.WriteFile(filepath.Join(v.dir, "counters.json"), text, 0o600)
+	v.t.Logf("the kernel counted: %s", strings.Join(v.moved(), ", "))
 	v.t.Logf("capture, transcript and counters are in %s", v.dir)
 }
 
@@ -272,10 +273,11 @@ const (
 func (v *live) connect(who role, family int, multipath bool) (*Conn, *net.TCPConn) {
 	v.t.Helper()
 	if who == client {
-		l := v.listenKernel(multipath, netip.AddrPortFrom(prefix(family, 0, 2).Addr(), 0).String())
+		l := v.listenKernel(multipath, ":0")
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		c, err := v.stack.Dial(ctx, "tcp", l.Addr().String())
+		to := netip.AddrPortFrom(prefix(family, 0, 2).Addr(), l.Addr().(*net.TCPAddr).AddrPort().Port())
+		c, err := v.stack.Dial(ctx, "tcp", to.String())
 		require.NoError(v.t, err)
 		require.NoError(v.t, l.SetDeadline(time.Now().Add(20*time.Second)))
 		k, err := l.AcceptTCP()

@@ -70,12 +70,32 @@ func (s *Stack) setPath(now time.Time, e *pathEntry, up bool) {
 	}
 }
 
-// pathOf returns the path that a segment leaves by, nil where there is none.
+// pathOf returns the path that a segment leaves by, nil where there is none: the one it
+// names, which a passive open has from the SYN, whatever the address, as long as it is up.
 func (s *Stack) pathOf(seg *wire.Segment) *pathEntry {
-	if i := int(seg.Path) - 1; i >= 0 && i < len(s.paths) && s.paths[i].Local == seg.Src.Addr() {
+	if i := int(seg.Path) - 1; i >= 0 && i < len(s.paths) && s.paths[i].Up {
 		return s.paths[i]
 	}
 	return s.pathAt(seg.Src.Addr())
+}
+
+// arrivedBy returns the path by which a segment for an address of ours came: one of its
+// link, with that address if there is such a one.
+func (s *Stack) arrivedBy(p *port, e *pathEntry) *pathEntry {
+	if e.port == p {
+		return e
+	}
+	by := e
+	for _, x := range s.paths {
+		switch {
+		case x.port != p || x.Local.Is4() != e.Local.Is4():
+		case x.Local == e.Local:
+			return x
+		case by == e:
+			by = x
+		}
+	}
+	return by
 }
 
 func (s *Stack) pathAt(a netip.Addr) *pathEntry {
@@ -185,7 +205,7 @@ func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 		s.stats.notOurs++ // a route to a whole network ends here
 		return
 	}
-	seg.Path = e.ID
+	seg.Path = s.arrivedBy(p, e).ID
 	if !trusted && seg.Sum == wire.SumPartial {
 		seg.Sum = wire.SumBad // the sender's network card should have finished it
 	}

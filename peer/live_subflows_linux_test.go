@@ -1,0 +1,183 @@
+package peer
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mptcp-go/mptcp/fsm"
+	"github.com/mptcp-go/mptcp/fsm/pathmgr"
+)
+
+// subflowWays are the ways to get further subflows.
+var subflowWays = []struct {
+	name string
+	who  role
+	// open has the connection, over path 0, get a subflow on path k.
+	prepare func(v *live, k int)
+	open    func(v *live, c *Conn, k int)
+}{
+	{
+		name: "joined by us", who: client,
+		open: func(v *live, c *Conn, k int) {
+			remote := netip.AddrPortFrom(prefix(4, k, 2).Addr(), c.ends[1].AddrPort().Port())
+			require.NoError(v.t, c.Join(prefix(4, k, 1).Addr(), remote, false))
+		},
+	},
+	{
+		name: "joined by us to what the kernel announced", who: client,
+		prepare: func(v *live, k int) { v.kernel.Endpoint(fmt.Sprintf("10.1.%d.2 signal", k)) },
+		open: func(v *live, c *Conn, k int) {
+			v.joinAnnounced(c, k, netip.AddrPortFrom(prefix(4, k, 2).Addr(), c.ends[1].AddrPort().Port()))
+		},
+	},
+	{
+		name: "joined by us to a port that the kernel announced", who: client,
+		prepare: func(v *live, k int) { v.kernel.Endpoint(fmt.Sprintf("10.1.%d.2 signal port %d", k, 7000+k)) },
+		open: func(v *live, c *Conn, k int) {
+			v.joinAnnounced(c, k, netip.AddrPortFrom(prefix(4, k, 2).Addr(), uint16(7000+k)))
+		},
+	},
+	{
+		name: "joined by the kernel", who: server,
+		prepare: func(v *live, k int) { v.kernel.Endpoint(fmt.Sprintf("10.1.%d.2 dev path%d subflow", k, k)) },
+	},
+	{
+		name: "joined by the kernel to what we announced", who: server,
+		open: func(v *live, c *Conn, k int) {
+			require.NoError(v.t, c.Announce(netip.AddrPortFrom(prefix(4, k, 1).Addr(), 0)))
+			v.subflows(c, k+1)
+		},
+	},
+	{
+		name: "joined by the kernel to a port that we announced", who: server,
+		open: func(v *live, c *Conn, k int) {
+			require.NoError(v.t, c.Announce(netip.AddrPortFrom(prefix(4, k, 1).Addr(), uint16(9000+k))))
+			v.subflows(c, k+1)
+		},
+	},
+}
+
+// joinAnnounced joins to an address when the kernel has announced it.
+func (v *live) joinAnnounced(c *Conn, k int, at netip.AddrPort) {
+	v.t.Helper()
+	waitFor(v.t, "ADD_ADDR of the kernel", func() bool {
+		for _, a := range c.Info().Announced {
+			if a.Addr.Addr() == at.Addr() && (a.Addr.Port() == at.Port() || a.Addr.Port() == 0) {
+				return true
+			}
+		}
+		return false
+	})
+	require.NoError(v.t, c.Join(prefix(4, k, 1).Addr(), at, false))
+}
+
+// subflows waits until the connection has n subflows.
+func (v *live) subflows(c *Conn, n int) {
+	v.t.Helper()
+	waitFor(v.t, fmt.Sprintf("%d subflows", n), func() bool { return c.Info().SubflowsUp == n })
+}
+
+// spread opens a connection over all paths in the way of index way.
+func (v *live) spread(way, n int) (*Conn, *net.TCPConn) {
+	v.t.Helper()
+	w := subflowWays[way]
+	v.kernel.Limits(8, 8)
+	if w.prepare != nil {
+		for k := 1; k < n; k++ {
+			w.prepare(v, k)
+		}
+	}
+	c, k := v.connect(w.who, 4, true)
+	talk(v.t, c, k, 1000)
+	if w.open != nil {
+		for k := 1; k < n; k++ {
+			w.open(v, c, k)
+		}
+	}
+	v.subflows(c, n)
+	return c, k
+}
+
+// R3.2-01 to R3.2-04, R3.4.1-01: 1, 2 and 4 subflows, opened and announced by either
+// side; each of them carries data both ways.
+func TestLiveSubflows(t *testing.T) {
+	n := 8 << 20
+	for way, w := range subflowWays {
+		for _, paths := range []int{2, 4} {
+			if paths == 2 && !full() {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%d", w.name, paths), func(t *testing.T) {
+				v := newLive(t, liveConfig{paths: paths})
+				c, k := v.spread(way, paths)
+				v.multipath(c, k, paths)
+				for range 20 {
+					talk(t, c, k, n)
+					if v.allUsed(c) {
+						break
+					}
+				}
+				for _, s := range c.Info().Subflows {
+					assert.NotZero(t, s.Sent, "sent on %s", s.Link)
+					assert.NotZero(t, s.Received, "received on %s", s.Link)
+				}
+				links := map[string]bool{}
+				for _, s := range c.Info().Subflows {
+					links[s.Link] = true
+				}
+				if w.name != "joined by the kernel" { // whose joins all go to our first address
+					assert.Len(t, links, paths)
+				}
+				for _, l := range v.links {
+					assert.Greater(t, l.Stats().Received, uint64(1), l.Name())
+				}
+				exchange(t, c, k, n)
+				assert.NoError(t, c.Close())
+				assert.NoError(t, k.Close())
+				v.closed()
+				v.noFallback()
+				v.agree()
+			})
+		}
+	}
+}
+
+// allUsed reports whether data has gone both ways on each subflow.
+func (v *live) allUsed(c *Conn) bool {
+	for _, s := range c.Info().Subflows {
+		if s.Sent == 0 || s.Received == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Our full mesh and the kernel's endpoints together: as many subflows as our limit has.
+func TestLiveFullMesh(t *testing.T) {
+	for _, who := range []role{client, server} {
+		t.Run(string(who), func(t *testing.T) {
+			v := newLive(t, liveConfig{paths: 3, config: Config{Endpoint: fsm.Config{
+				PathManager: func() pathmgr.Manager { return pathmgr.NewFullMesh(pathmgr.MeshConfig{}) }}}})
+			v.kernel.Limits(8, 8)
+			v.kernel.Endpoint("10.1.1.2 signal")
+			v.kernel.Endpoint("fd00:0:2::2 signal")
+			c, k := v.connect(who, 4, true)
+			talk(t, c, k, 1000)
+			want := 3 // the kernel joins to each address that we announce, of its family
+			if who == client {
+				want = 5
+			}
+			waitFor(t, "subflows", func() bool { return c.Info().SubflowsUp >= want })
+			exchange(t, c, k, 8<<20)
+			assert.NoError(t, c.Close())
+			assert.NoError(t, k.Close())
+			v.closed()
+			v.noFallback()
+		})
+	}
+}
