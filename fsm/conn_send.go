@@ -74,7 +74,7 @@ func (c *Conn) assign(now time.Time) bool {
 		return c.assignNew(now)
 	}
 	if snd.copies && c.mode == multi && snd.una < snd.next {
-		paths, _ := c.candidates(snd.una, snd.next, false)
+		paths, _ := c.candidates(now, snd.una, snd.next, false)
 		if c.assignCopy(now, c.sched.Next(paths)) {
 			return true
 		}
@@ -88,7 +88,7 @@ func (c *Conn) assign(now time.Time) bool {
 // assignFull is for a send buffer that is full: to a subflow that could send more it is
 // what a closed window is.
 func (c *Conn) assignFull(now time.Time) bool {
-	paths, _ := c.candidates(c.snd.una, c.snd.next, false)
+	paths, _ := c.candidates(now, c.snd.una, c.snd.next, false)
 	set := c.sched.Next(paths)
 	for i, s := range c.subflows {
 		if set.Has(i) && paths[i].Room > 0 {
@@ -101,7 +101,7 @@ func (c *Conn) assignFull(now time.Time) bool {
 // assignNew binds data never sent before, to whom the scheduler says.
 func (c *Conn) assignNew(now time.Time) bool {
 	snd := &c.snd
-	paths, closed := c.candidates(snd.next, snd.buf.end, false)
+	paths, closed := c.candidates(now, snd.next, snd.buf.end, false)
 	set := c.sched.Next(paths)
 	if set == sched.None {
 		if closed != nil {
@@ -163,7 +163,7 @@ func (c *Conn) assignCopy(now time.Time, set sched.Set) bool {
 // [from, to). again is for data that is repeated: who still delivers it has no room for
 // it. closed is a subflow of which a closed window, and nothing else, is the reason that
 // it has none. The slice lives until the next call.
-func (c *Conn) candidates(from, to uint64, again bool) (paths []sched.Path, closed *subflow) {
+func (c *Conn) candidates(now time.Time, from, to uint64, again bool) (paths []sched.Path, closed *subflow) {
 	paths = c.ep.offered[:0]
 	for _, s := range c.subflows {
 		p := sched.Path{ID: s.index, Backup: s.spare(), Usable: c.sendable(s)}
@@ -171,7 +171,7 @@ func (c *Conn) candidates(from, to uint64, again bool) (paths []sched.Path, clos
 			p.SRTT, _ = s.flow.RTT()
 			p.Cwnd, _ = s.flow.Cwnd()
 			p.InFlight = s.flow.InFlight()
-			if c.bound(s) && !(again && c.carries(s, from)) {
+			if c.bound(s) && !(again && c.carries(s, from)) && !c.resting(now, s) {
 				n, shut := c.flowRoom(s, from, to)
 				if p.Room = n; shut {
 					closed = s

@@ -75,9 +75,34 @@ func (c *Conn) penalize(now time.Time, s *subflow) {
 		if slow <= fast || nanos(now)-h.penalized < int64(slow) {
 			continue
 		}
+		if cwnd, _ := h.flow.Cwnd(); cwnd < 3*h.flow.MSS() { // a round trip takes half of it back
+			c.slower(now, h, int64(slow))
+		}
 		h.penalized = nanos(now)
 		h.flow.Penalize(now)
 		c.ep.stats.SubflowPenalized++
 		return
 	}
+}
+
+// slower goes on where halving a window leads nowhere: a subflow that holds up the stream
+// with a segment or two in flight gets new data only after a pause of 2, 4, ... 32 of its
+// round trips, until it has carried some for four without holding up anything. Without
+// this each of its segments costs the fast subflow a round trip.
+func (c *Conn) slower(now time.Time, s *subflow, rtt int64) {
+	t := nanos(now)
+	if t-s.restEnd > 4*rtt {
+		s.rests = 0
+	}
+	s.rests = min(s.rests+1, maxRests)
+	s.restEnd = t + rtt<<s.rests
+	c.ep.stats.SubflowPaused++
+}
+
+// maxRests bounds the doublings.
+const maxRests = 5
+
+// resting reports whether s is to be spared for a while, others being there.
+func (c *Conn) resting(now time.Time, s *subflow) bool {
+	return s.restEnd != 0 && nanos(now) < s.restEnd && c.elsewhere(s)
 }

@@ -149,3 +149,41 @@ func TestSlowSubflowKeepsItsOwn(t *testing.T) {
 		t.Error("strays of nobody")
 	}
 }
+
+// A path so slow that a single segment on it holds up the stream is used ever less, and
+// as soon as the other is gone, at once.
+func TestPauses(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		w := newWorld(t, 6, testConfig(1, func(c *Config) { c.SendBuffer = 150_000 }), testConfig(2, func(c *Config) { c.ReceiveBuffer = 150_000 }),
+			"link delay=10ms rate=8Mbit buffer=80ms")
+		w.addPath("link delay=75ms rate=50kbit buffer=2s")
+		fast := w.path
+		w.twoPaths(8_000_000, 1000)
+		segments, at, most := uint64(0), time.Duration(0), time.Duration(0)
+		w.app[0].watch = func() {
+			for _, s := range w.app[0].conn.subflows {
+				if n := s.flow.Available(); s.index == 1 && n > segments {
+					if now := w.w.Elapsed(); segments > 0 {
+						most = max(most, now-at)
+					}
+					segments, at = n, w.w.Elapsed()
+				}
+			}
+		}
+		if dies {
+			w.app[0].out = w.app[0].out[:4_200_000]
+			w.w.At(4*time.Second, func() {
+				for _, el := range fast.Elements() {
+					if l, ok := el.(*netsim.Link); ok {
+						l.SetDown(netsim.Forward, true)
+						l.SetDown(netsim.Reverse, true)
+					}
+				}
+			})
+		}
+		w.finishTransfer(30 * time.Minute)
+		if w.ep[0].stats.SubflowPaused == 0 || !dies && most < 2*time.Second {
+			t.Errorf("%d pauses, %v at most, %d octets", w.ep[0].stats.SubflowPaused, most, segments)
+		}
+	}
+}

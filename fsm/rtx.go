@@ -285,7 +285,7 @@ func (c *Conn) assignAgain(now time.Time) bool {
 				from = i
 			}
 		}
-		paths, _ := c.candidates(x.lo, x.hi, true)
+		paths, _ := c.candidates(now, x.lo, x.hi, true)
 		set := c.sched.Reinject(paths, from)
 		for i, s := range c.subflows {
 			if set.Has(i) {

@@ -19,6 +19,7 @@ type Stats struct {
 	WindowLimited           uint64 // times that a subflow could send and the connection's window forbade it
 	OpportunisticRetrans    uint64 // mappings sent again for that reason (paper section 4.2, mechanism 1)
 	SubflowPenalized        uint64 // windows halved for that reason (mechanism 2)
+	SubflowPaused           uint64 // pauses of a subflow whose window could not usefully be halved
 	RedundantTx             uint64 // mappings sent on one more subflow because the scheduler wants it
 
 	MPJoinNoTokenFound      uint64

@@ -40,6 +40,8 @@ type subflow struct {
 	copied    uint64 // data offset: below it the scheduler wants nothing repeated here
 	helped    uint64 // data offset: below it opportunistic retransmission has nothing more to do here
 	penalized int64  // when it was last made slower for holding up the window
+	rests     int    // doublings of its pauses, see Conn.slower
+	restEnd   int64  // when the last one ends
 	signals   int    // ACKs in a row that carried a signal
 	failDSN   uint64 // the DSN of an MP_FAIL to be sent
 	heard     uint64 // the highest subflow acknowledgment of a pure ACK with a DATA_ACK

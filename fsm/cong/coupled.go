@@ -18,7 +18,12 @@ type path struct {
 	window
 	srtt   float64 // seconds; 0: not known yet
 	flight int     // octets outstanding when the last ACK came, where that was less than the window
+	mean   float64 // of used, over some round trips; 0: not known yet
 }
+
+// meanOver is how many windows' worth of acknowledgments the mean window looks back: more
+// than the period of the sawtooth on a path without much buffer.
+const meanOver = 32
 
 // note takes what an acknowledgment tells of the path.
 func (p *path) note(a Ack) {
@@ -29,6 +34,11 @@ func (p *path) note(a Ack) {
 	if !a.Limited {
 		p.flight = a.InFlight
 	}
+	w := p.used()
+	if p.mean == 0 {
+		p.mean = w
+	}
+	p.mean += (w - p.mean) * min(1, float64(a.Acked)/(meanOver*float64(p.cwnd)))
 }
 
 // used is the window that counts for the others: what an application-limited flow
@@ -42,6 +52,15 @@ func (p *path) used() float64 {
 	return float64(w)
 }
 
+// steady is used without the sawtooth: its mean, but for a flow that the application
+// limits.
+func (p *path) steady() float64 {
+	if p.flight > 0 {
+		return p.used()
+	}
+	return p.mean
+}
+
 // onLoss is the decrease, which coupling leaves as it is (T6356-05).
 func (p *path) onLoss(s Signal, inFlight int) {
 	p.remember()
@@ -49,6 +68,7 @@ func (p *path) onLoss(s Signal, inFlight int) {
 	p.cwnd = p.ssthresh
 	if s == Timeout {
 		p.cwnd = p.mss
+		p.mean = float64(p.cwnd)
 	}
 }
 

@@ -24,14 +24,16 @@ func (g *liaGroup) Remove(c Controller) { g.remove(func(p *lia) bool { return Co
 
 // alpha is the aggressiveness of the group (RFC 6356 section 3, equation 2,
 // T6356-03) over the sum of its windows, in 1/octets: that sum cancels in
-// equation 1. It is 0 while no round-trip time is known.
+// equation 1. It is 0 while no round-trip time is known. Windows are means over some
+// round trips: the equation is derived for windows in equilibrium, and the largest of
+// several sawtooths out of step is well above it.
 func (g *liaGroup) alpha() float64 {
 	best, sum := 0.0, 0.0
 	for _, p := range g.paths {
 		if p.srtt == 0 {
 			continue
 		}
-		w := p.used()
+		w := p.steady()
 		best = max(best, float64(w/float64(p.srtt*p.srtt)))
 		sum += float64(w / p.srtt)
 	}

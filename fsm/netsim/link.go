@@ -49,7 +49,8 @@ type LinkStats struct {
 	MaxQueue   int // octets
 }
 
-// Link is an element that takes time and loses things.
+// Link is an element that takes time and loses things. Unlike others it may stand on
+// several paths, which share its queue then: a bottleneck.
 type Link struct {
 	conf [2]LinkConfig
 	half [2]half

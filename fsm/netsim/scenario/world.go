@@ -26,11 +26,13 @@ type Flow struct {
 	Read             uint64 // octets that the acceptor's application read
 	Paths            []*netsim.Path
 
-	w      *World
-	number int
-	joined int
-	err    error
-	sample sample
+	w        *World
+	number   int
+	joins    int       // subflows asked for
+	tried    time.Time // when all of them had been
+	err      error
+	subflows []fsm.Subflow
+	sample   sample
 }
 
 // Options of a connection.
@@ -48,7 +50,7 @@ func New(seed uint64) *World { return &World{Net: netsim.New(seed)} }
 type host struct{ *fsm.Endpoint }
 
 func (h host) HandlePath(now time.Time, p netsim.PathInfo) {
-	h.Endpoint.HandlePath(now, fsm.Path{ID: p.ID, Local: p.Local, MTU: p.MTU, Max: offload, Up: p.Up})
+	h.Endpoint.HandlePath(now, fsm.Path{ID: p.ID, Local: p.Local, MTU: p.MTU, Up: p.Up})
 }
 
 func address(flow, path, end int) netip.Addr {
@@ -111,13 +113,8 @@ func (f *Flow) write(now time.Time) {
 	if c == nil {
 		return
 	}
-	for f.joined < len(f.Paths)-1 {
-		i := f.joined + 1
-		local, remote := netip.AddrPortFrom(address(f.number, i, 0), 0), netip.AddrPortFrom(address(f.number, i, 1), 80)
-		if c.Join(now, local, remote, false) != nil {
-			break // not yet
-		}
-		f.joined = i
+	for i := 1; i < len(f.Paths) && now.Sub(f.tried) >= time.Second; i++ {
+		f.join(now, i)
 	}
 	for n := c.Writable(); n > 0; {
 		at := c.Info().Written % uint64(len(stream))
@@ -128,6 +125,24 @@ func (f *Flow) write(now time.Time) {
 		n -= k
 	}
 	for _, _, ok := f.Hosts[0].PollEvent(); ok; _, _, ok = f.Hosts[0].PollEvent() {
+	}
+}
+
+// join opens a subflow on path i where there is none. The peer may refuse it: it does
+// as long as it has heard no data.
+func (f *Flow) join(now time.Time, i int) {
+	f.subflows = f.Opener.Subflows(f.subflows[:0])
+	for _, s := range f.subflows {
+		if s.Local.Addr() == address(f.number, i, 0) {
+			return
+		}
+	}
+	local, remote := netip.AddrPortFrom(address(f.number, i, 0), 0), netip.AddrPortFrom(address(f.number, i, 1), 80)
+	if f.Opener.Join(now, local, remote, false) == nil {
+		f.joins++
+	}
+	if f.joins >= len(f.Paths)-1 {
+		f.tried = now
 	}
 }
 
@@ -158,5 +173,3 @@ func (f *Flow) read(now time.Time) {
 	for _, _, ok := f.Hosts[1].PollEvent(); ok; _, _, ok = f.Hosts[1].PollEvent() {
 	}
 }
-
-var offload = 0

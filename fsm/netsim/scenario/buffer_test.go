@@ -1,0 +1,133 @@
+package scenario
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm"
+	"github.com/mptcp-go/mptcp/fsm/cong"
+)
+
+// full reports whether the whole set is to be run; by default a slice of it is.
+func full() bool { return os.Getenv("MPTCP_SIM") == "full" }
+
+// options is what a DSS with a checksum takes of a segment of 1448 octets, where the
+// sender's own DATA_ACK has four octets: goodput is compared as if it did not.
+const options = 1448.0 / 1424
+
+// The mechanisms of the paper's section 4.2.
+var mechanisms = []struct {
+	name   string
+	change Change
+}{
+	{"TCP over the first", func(c *fsm.Config) { c.Plain, c.TCP.Congestion = true, cong.NewReno() }},
+	{"regular", func(c *fsm.Config) { c.NoOpportunistic, c.NoPenalty = true, true }},
+	{"M1", func(c *fsm.Config) { c.NoPenalty = true }},
+	{"M1+M2", func(c *fsm.Config) {}},
+}
+
+const (
+	tcp = iota
+	regular
+	m1
+	m12
+)
+
+// sweep returns goodput and throughput in Mb/s by mechanism and buffer size in KB.
+func sweep(t *testing.T, sizes []int, warmup, long time.Duration, links ...Link) (good, sent [4]map[int]float64) {
+	t.Helper()
+	for k := range mechanisms {
+		good[k], sent[k] = map[int]float64{}, map[int]float64{}
+	}
+	for _, kb := range sizes {
+		line := fmt.Sprintf("%5d KB", kb)
+		for k, m := range mechanisms {
+			l := links
+			if k == tcp {
+				l = links[:1]
+			}
+			w, err := Alone(1, kb*1000, m.change, l...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := w.Run(warmup, long)
+			if err != nil {
+				t.Fatal(err)
+			}
+			good[k][kb] = r[0].Goodput / 1e6
+			for _, s := range r[0].Throughput {
+				sent[k][kb] += s / 1e6
+			}
+			line += fmt.Sprintf("  %s %.2f (%.2f)", m.name, good[k][kb], sent[k][kb])
+		}
+		t.Log(line)
+	}
+	return good, sent
+}
+
+// F-04a, F-04b, F-04c, P-4.2-M1, P-4.2-M2: WiFi and 3G. Regular dips below TCP over WiFi, opportunistic
+// retransmission mends that and wastes capacity, penalties make it better than WiFi
+// alone, and a megabyte fills both pipes.
+func TestWiFiAnd3G(t *testing.T) {
+	sizes := []int{50, 200, 400, 1000}
+	warmup, long := 10*time.Second, 30*time.Second
+	if full() {
+		sizes = []int{25, 50, 75, 100, 125, 150, 175, 200, 250, 300, 350, 400, 500, 600, 700, 850, 1000, 1500, 2000}
+		long = 120 * time.Second
+	}
+	good, sent := sweep(t, sizes, warmup, long, WiFi, Mobile)
+	dips, wasted, better := 0, 0, 0
+	for _, kb := range sizes {
+		best := good[tcp][kb]
+		if good[regular][kb] < 0.8*best {
+			dips++
+		}
+		if good[m1][kb]*options < 0.95*best {
+			t.Errorf("%d KB: M1 %.2f, TCP %.2f", kb, good[m1][kb], best)
+		}
+		if sent[m1][kb] > 1.1*good[m1][kb] {
+			wasted++
+		}
+		if good[m12][kb]*options < 0.97*best {
+			t.Errorf("%d KB: M1+M2 %.2f, TCP %.2f", kb, good[m12][kb], best)
+		}
+		if good[m12][kb] > 1.1*best {
+			better++
+		}
+	}
+	if dips == 0 || wasted == 0 || better < len(sizes)/2 {
+		t.Errorf("of %d sizes regular dips at %d, M1 wastes at %d, M1+M2 is better at %d", len(sizes), dips, wasted, better)
+	}
+	for kb, v := range good[m12] {
+		if kb >= 1000 && v < 0.9*10 {
+			t.Errorf("%d KB: %.2f of 10 Mb/s", kb, v)
+		}
+	}
+}
+
+// F-06a: a 3G path of 50 kb/s stalls the whole connection, but for the mechanisms.
+func TestWiFiAndWeak3G(t *testing.T) {
+	sizes := []int{130, 175, 300}
+	long := 60 * time.Second
+	if full() {
+		sizes = []int{50, 100, 110, 120, 130, 140, 150, 175, 200, 225, 250, 275, 300, 400, 500, 700, 1000}
+		long = 200 * time.Second
+	}
+	good, _ := sweep(t, sizes, 10*time.Second, long, WiFi, Weak)
+	most := 0.0
+	for _, kb := range sizes {
+		if kb >= 100 && kb <= 300 {
+			most = max(most, good[m12][kb]/good[regular][kb])
+		}
+	}
+	if most < 5 {
+		t.Errorf("at most %.1f times as fast as regular", most)
+	}
+	for _, kb := range sizes {
+		if good[m12][kb]*options < 0.97*good[tcp][kb] { // P-2-01
+			t.Errorf("%d KB: M1+M2 %.2f, TCP %.2f", kb, good[m12][kb], good[tcp][kb])
+		}
+	}
+}
