@@ -38,6 +38,7 @@ type raw struct {
 	addrs  atomic.Pointer[[]netip.Prefix]
 	file   *os.File
 	conn   syscall.RawConn
+	out    int // a socket for sending
 	stats  counters
 	closed atomic.Bool
 	holds  holds
@@ -57,7 +58,6 @@ type raw struct {
 	// Of Send, under mu as is all that follows.
 	mu        sync.Mutex
 	outErr    error
-	write     func(fd uintptr) bool
 	outMsgs   []unix.Mmsghdr
 	outIovecs []unix.Iovec
 	headers   [][rawHeader]byte
@@ -89,6 +89,13 @@ func openRaw(s *spec) (_ Link, err error) {
 		return nil, needs("opening a packet socket", "CAP_NET_RAW", err)
 	}
 	closers := []func(){func() { unix.Close(fd) }}
+	// What is sent goes by a socket that the runtime does not poll: every packet that
+	// leaves it would wake the poller, to say that there is room.
+	if r.out, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("socket(AF_PACKET)", err)
+	}
+	closers = append(closers, func() { unix.Close(r.out) })
 	defer func() {
 		if err != nil {
 			for _, f := range slices.Backward(closers) {
@@ -150,20 +157,17 @@ func openRaw(s *spec) (_ Link, err error) {
 // setUpSocket binds the socket only when its filter is in place: nothing unwanted is in
 // its queue.
 func (r *raw) setUpSocket(fd int) error {
-	for _, o := range []struct {
-		level, name, value int
-		what               string
-	}{
-		{unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1, "PACKET_VNET_HDR"},
-		{unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING"},
-	} {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return os.NewSyscallError(o.what, err)
+	for _, s := range []int{fd, r.out} {
+		if err := unix.SetsockoptInt(s, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+			return os.NewSyscallError("PACKET_VNET_HDR", err)
 		}
 	}
-	for _, o := range [][2]int{{unix.SO_RCVBUFFORCE, unix.SO_RCVBUF}, {unix.SO_SNDBUFFORCE, unix.SO_SNDBUF}} {
-		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, o[0], rawRoom) != nil { // needs CAP_NET_ADMIN
-			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, o[1], rawRoom); err != nil {
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1); err != nil {
+		return os.NewSyscallError("PACKET_IGNORE_OUTGOING", err)
+	}
+	for _, o := range []struct{ fd, force, other int }{{fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF}, {r.out, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF}} {
+		if unix.SetsockoptInt(o.fd, unix.SOL_SOCKET, o.force, rawRoom) != nil { // needs CAP_NET_ADMIN
+			if err := unix.SetsockoptInt(o.fd, unix.SOL_SOCKET, o.other, rawRoom); err != nil {
 				return os.NewSyscallError("SO_RCVBUF", err)
 			}
 		}
@@ -181,6 +185,9 @@ func (r *raw) setUpSocket(fd int) error {
 		if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &m); err != nil {
 			return os.NewSyscallError("PACKET_ADD_MEMBERSHIP", err)
 		}
+	}
+	if err := unix.Bind(r.out, &unix.SockaddrLinklayer{Ifindex: r.index}); err != nil { // protocol 0: it receives nothing
+		return os.NewSyscallError("bind", err)
 	}
 	all := uint16(unix.ETH_P_ALL)
 	return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all<<8 | all>>8, Ifindex: r.index}))
@@ -282,6 +289,7 @@ func (r *raw) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timer.Stop()
+	unix.Close(r.out)
 	r.holds.close()
 	r.router.close()
 	return err
@@ -299,7 +307,7 @@ func (r *raw) prepare() {
 	}
 	r.outMsgs, r.outIovecs = make([]unix.Mmsghdr, rawBatch), make([]unix.Iovec, 3*rawBatch)
 	r.headers, r.outLens = make([][rawHeader]byte, rawBatch), make([]int, rawBatch)
-	r.read, r.write = r.readSome, r.writeSome
+	r.read = r.readSome
 	r.routes = map[netip.Addr]route{}
 	r.neighbors.ask, r.neighbors.flush = r.solicit, r.flush
 	r.neighbors.drop = func(n int) { r.stats.dropUnreachable.Add(uint64(n)) }

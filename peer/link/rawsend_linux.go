@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 
@@ -133,29 +134,14 @@ func (r *raw) add(p *Packet, mac hwAddr) {
 	r.outN++
 }
 
-// drain sends the batch.
+// drain sends the batch, without waiting for room.
 func (r *raw) drain() error {
-	if r.outN == 0 {
-		err := r.outErr
-		r.outErr = nil
-		if err == nil && r.closed.Load() {
-			err = unix.EBADF
-		}
-		return err
+	if r.closed.Load() {
+		return net.ErrClosed
 	}
-	err := r.conn.Write(r.write)
-	if err == nil {
-		err = r.outErr
-	}
-	r.outN, r.outErr = 0, nil
-	return err
-}
-
-// writeSome sends the batch and never waits.
-func (r *raw) writeSome(fd uintptr) bool {
 	sent, octets, calls := 0, 0, 0
 	for at := 0; at < r.outN; {
-		n, err := sendmmsg(int(fd), r.outMsgs[at:r.outN])
+		n, err := sendmmsg(r.out, r.outMsgs[at:r.outN])
 		calls++
 		if err == nil {
 			for _, k := range r.outLens[at : at+n] {
@@ -185,7 +171,9 @@ func (r *raw) writeSome(fd uintptr) bool {
 		at += skip
 	}
 	r.stats.sent(sent, octets, calls)
-	return true
+	err := r.outErr
+	r.outN, r.outErr = 0, nil
+	return err
 }
 
 // flush sends what waited for n. It is called under mu.
@@ -257,10 +245,11 @@ func (r *raw) advertise(d *discovery) {
 
 // sendFrame sends one Ethernet frame of our own.
 func (r *raw) sendFrame(frame []byte) {
+	if r.closed.Load() {
+		return
+	}
 	var h [vnetSize]byte
-	r.conn.Control(func(fd uintptr) {
-		unix.SendmsgBuffers(int(fd), [][]byte{h[:], frame}, nil, nil, unix.MSG_DONTWAIT)
-	})
+	unix.SendmsgBuffers(r.out, [][]byte{h[:], frame}, nil, nil, unix.MSG_DONTWAIT)
 }
 
 // tick is called when a question has gone without an answer for long enough.
