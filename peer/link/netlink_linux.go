@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -270,20 +269,21 @@ func (r *router) addrsOf(index int) (list []ifAddr, err error) {
 	return list, err
 }
 
-// settle waits until the kernel uses all its addresses of an interface: even one that is
-// not checked for duplicates is set up behind our back.
+// settle waits until the kernel takes packets to all its addresses of an interface: even
+// an IPv6 address that is not checked for duplicates is set up behind our back, its route
+// last.
 func (r *router) settle(index int) error {
-	for range 1000 {
-		list, err := r.addrsOf(index)
-		if err != nil {
-			return err
+	list, err := r.addrsOf(index)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		for range 1000 {
+			if a.flags&unix.IFA_F_NODAD == 0 || r.isLocal(a.Addr()) {
+				break
+			}
+			time.Sleep(time.Millisecond)
 		}
-		if !slices.ContainsFunc(list, func(a ifAddr) bool {
-			return a.flags&unix.IFA_F_NODAD != 0 && a.flags&unix.IFA_F_TENTATIVE != 0
-		}) {
-			break
-		}
-		time.Sleep(time.Millisecond)
 	}
 	return nil
 }

@@ -45,3 +45,14 @@ func (r *router) nextHop(index int, dst, src netip.Addr) (hop netip.Addr, ok boo
 	})
 	return hop, ok && err == nil
 }
+
+// isLocal reports whether the kernel takes packets to a as its own.
+func (r *router) isLocal(a netip.Addr) (local bool) {
+	fixed := make([]byte, unix.SizeofRtMsg)
+	fixed[0], fixed[1] = family(a), uint8(a.BitLen())
+	m := newMessage(unix.RTM_GETROUTE, unix.NLM_F_ACK, 0, fixed).attr(unix.RTA_DST, a.AsSlice())
+	err := r.ask(m, func(kind uint16, body []byte) {
+		local = kind == unix.RTM_NEWROUTE && len(body) >= unix.SizeofRtMsg && body[7] == unix.RTN_LOCAL
+	})
+	return local && err == nil
+}
