@@ -1,0 +1,244 @@
+package fsm
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mptcp-go/mptcp/fsm/netsim"
+	"github.com/mptcp-go/mptcp/fsm/netsim/mbox"
+	"github.com/mptcp-go/mptcp/fsm/pathmgr"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// pathAddrs are the addresses of path k, the first being path 0.
+func pathAddrs(k int) (client, server netip.Addr) {
+	return netip.AddrFrom4([4]byte{10, byte(k), 0, 1}), netip.AddrFrom4([4]byte{10, byte(k), 0, 2})
+}
+
+// manyPaths is a world with several paths between the two hosts.
+type manyPaths struct {
+	*world
+	paths []*netsim.Path
+}
+
+func newManyPaths(t testing.TB, seed uint64, client, server Config, chains ...[]string) *manyPaths {
+	t.Helper()
+	m := &manyPaths{world: newWorld(t, seed, client, server, chains[0]...)}
+	m.paths = []*netsim.Path{m.path}
+	for k, chain := range chains[1:] {
+		els := []netsim.Element{netsim.NewTap(m.pcap.See)}
+		for _, b := range chain {
+			els = append(els, mbox.MustParse(b))
+		}
+		c, s := pathAddrs(k + 1)
+		m.paths = append(m.paths, m.w.Connect(m.node[0], c, m.node[1], s, els...))
+	}
+	check := m.w.Check
+	m.w.Check = func() error {
+		if err := check(); err != nil {
+			return err
+		}
+		return m.checkSubflows()
+	}
+	return m
+}
+
+// checkSubflows holds what DESIGN section 7 says of several subflows.
+func (m *manyPaths) checkSubflows() error {
+	for i, ep := range m.ep {
+		halves := 0
+		for _, a := range m.app {
+			c := a.conn
+			if c == nil || c.ep != ep {
+				continue
+			}
+			halves += len(c.halfJoins)
+			if len(c.halfJoins) > ep.cfg.MaxHalfJoins || c.crowd() > ep.cfg.MaxSubflows {
+				return fmt.Errorf("invariant 14: end %d has %d half-open joins, %d subflows", i, len(c.halfJoins), c.crowd())
+			}
+			if len(c.signals) > maxSignals || len(c.remoteAddrs) > ep.cfg.MaxRemoteAddrs {
+				return fmt.Errorf("invariant 14: end %d has %d signals, %d addresses", i, len(c.signals), len(c.remoteAddrs))
+			}
+			ids := map[uint8]bool{0: true}
+			for _, l := range c.localAddrs {
+				if ids[l.id] || l.addr == c.local.Addr() {
+					return fmt.Errorf("invariant 12: end %d: address %v has id %d", i, l.addr, l.id)
+				}
+				ids[l.id] = true
+			}
+			for _, s := range c.subflows {
+				if ep.subflows[s.id.short()] != s {
+					return fmt.Errorf("end %d: subflow %v is not in the table", i, s.id)
+				}
+				if s.join.active && !s.worked && s.flow.Available() > 0 {
+					return fmt.Errorf("invariant 10: end %d has %d octets on a join that is not proven", i, s.flow.Available())
+				}
+				if s.join.active && !c.hs.proven {
+					return fmt.Errorf("invariant 11: end %d joins before the connection is proven", i)
+				}
+				if x := c.anyUp(); s.up && c.mode == plain && !s.doomed && x != s {
+					return fmt.Errorf("R3.7-16: end %d has two subflows and is plain TCP", i)
+				}
+			}
+			if c.timers.armed(timerLonely) && c.anyUp() != nil {
+				return fmt.Errorf("invariant 13: end %d waits for a join and has a subflow", i)
+			}
+		}
+	}
+	return nil
+}
+
+// cut cuts a path in silence, or gives it back.
+func cut(p *netsim.Path, down bool) {
+	for _, el := range p.Elements() {
+		if l, ok := el.(*netsim.Link); ok {
+			l.SetDown(netsim.Forward, down)
+			l.SetDown(netsim.Reverse, down)
+		}
+	}
+}
+
+// transparent are boxes that let options and octets pass; meddlers are those that do not,
+// and cost the subflow that meets them, or the connection its options.
+var (
+	transparent = []string{"nat", "seq", "split 300", "split 900", "dup mptcp", "mss 700", "window 8000", "hole", "ackfix",
+		"drop chance=3%", "drop on=synack count=1", "drop on=ack3 count=1", "drop on=syn count=2", "firewall", "normalize", "strip sack"}
+	meddlers = []string{"strip mptcp", "strip mp_join", "strip mp_join on=synack", "strip mp_join on=ack3", "strip mptcp after=20000B",
+		"strip dss after=3whs", "payload find=abc put=xyz", "drop has=mptcp on=syn", "strip mptcp on=synack", "drop on=syn"}
+)
+
+// DESIGN section 7, with one to four paths, each with boxes of its own: addresses that
+// come and go, paths that are cut, joins, withdrawals and priorities at any moment. The
+// invariants hold after every step; when all is over both streams are whole and nothing
+// is left behind. On one path at least only transparent boxes stand.
+func TestRandomManyPaths(t *testing.T) {
+	for seed := *firstSeed; seed < *firstSeed+*worlds; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomManyPaths(t, seed) })
+	}
+}
+
+func randomManyPaths(t *testing.T, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 4))
+	n := 1 + r.IntN(4)
+	var chains [][]string
+	meddled := false
+	for k := range n {
+		var chain []string
+		for range r.IntN(3) {
+			if k > 0 && r.IntN(4) == 0 {
+				chain = append(chain, meddlers[r.IntN(len(meddlers))])
+				meddled = true
+			} else {
+				chain = append(chain, transparent[r.IntN(len(transparent))])
+			}
+		}
+		chains = append(chains, append(chain, fmt.Sprintf("link delay=%dms rate=%dMbit buffer=%dms loss=%d%% reorder=%d%%", 1+r.IntN(60), 1+r.IntN(20),
+			50+r.IntN(200), r.IntN(3), r.IntN(6))))
+	}
+	version := []Versions{OnlyV1, OnlyV0}[r.IntN(2)]
+	set := func(c *Config) {
+		c.Versions = version
+		c.NoChecksum = r.IntN(3) == 0
+		c.ShortDSN = r.IntN(2) == 0
+		c.EarlyFIN = r.IntN(2) == 0
+		c.NoJoin = r.IntN(6) == 0
+		c.TCP.NoTimestamps = r.IntN(4) == 0
+		if r.IntN(3) == 0 {
+			c.ReceiveBuffer = 10000 + r.IntN(100000)
+		}
+		if r.IntN(4) == 0 {
+			c.MaxSubflows = 1 + r.IntN(4)
+		}
+		switch r.IntN(4) {
+		case 0:
+			c.PathManager = func() pathmgr.Manager { return pathmgr.NewDiffPorts(2 + int(seed%3)) }
+		case 1, 2:
+			mutual := r.IntN(3) == 0
+			c.PathManager = func() pathmgr.Manager { return pathmgr.NewFullMesh(pathmgr.MeshConfig{Mutual: mutual}) }
+		}
+	}
+	m := newManyPaths(t, seed, testConfig(seed, set), testConfig(seed+1, set), chains...)
+	var story []string
+	for at := time.Duration(0); r.IntN(8) > 0 && at < 8*time.Second; {
+		at += time.Duration(r.IntN(1000)) * time.Millisecond
+		k, i, what := r.IntN(n), r.IntN(2), r.IntN(8)
+		back := at + time.Duration(r.IntN(4000))*time.Millisecond
+		port := []uint16{0, 80, 4433}[r.IntN(3)]
+		backup := r.IntN(2) == 0
+		story = append(story, fmt.Sprintf("%v: %d on path %d end %d until %v", at, what, k, i, back))
+		var local, remote netip.Addr
+		if local, remote = pathAddrs(k); i == 1 {
+			local, remote = remote, local
+		}
+		if k == 0 && meddled && (what == 0 || what == 2) {
+			what = 1 // the one path that does no harm is not given up for others
+		}
+		p := m.paths[k]
+		m.w.At(at, func() {
+			now, c := m.w.Now(), m.app[i].conn
+			switch {
+			case what == 0:
+				p.SetDown(true)
+				m.w.At(back, func() { p.SetDown(false) })
+			case what == 1:
+				cut(p, true)
+				m.w.At(back, func() { cut(p, false) })
+			case c == nil:
+			case what == 2:
+				c.RemoveAddr(now, local)
+			case what == 3:
+				c.Announce(now, netip.AddrPortFrom(local, port))
+			case what == 4:
+				c.SetBackup(now, local, backup)
+			case what == 5 && i == 0:
+				c.Join(now, netip.AddrPortFrom(local, 0), netip.AddrPortFrom(remote, 80), backup)
+			case what == 6:
+				var all []RemoteAddr
+				for _, a := range c.RemoteAddrs(all) {
+					c.Join(now, netip.AddrPortFrom(local, 0), a.Addr, backup)
+				}
+			case what == 7 && m.app[0].conn != nil && m.app[1].conn != nil && len(m.app[0].conn.subflows) > 0:
+				m.resetOne(int(back))
+			}
+		})
+	}
+	m.app[0].out, m.app[1].out = stream(1+r.IntN(600_000)*r.IntN(2), 1), stream(r.IntN(400_000)*r.IntN(2), 2)
+	m.app[0].closing, m.app[1].closing = true, true
+	m.dial()
+	err := m.w.RunUntil(m.done, 30*time.Minute)
+	if err != nil {
+		t.Fatalf("paths %q\n%s\n%v\n%s\n%s", chains, strings.Join(story, "\n"), err, m.dump(0), m.dump(1))
+	}
+	m.finishTransfer(time.Minute)
+	m.idle()
+}
+
+// resetOne is a box that resets a subflow at both ends. One is left on the first path,
+// where nothing meddles.
+func (m *manyPaths) resetOne(k int) {
+	c := m.app[0].conn
+	good := 0
+	for _, s := range c.subflows {
+		if s.up && !s.doomed && s.id.local.Addr() == clientAddr && s.id.remote.Addr() == serverAddr {
+			good++
+		}
+	}
+	s := c.subflows[k%max(len(c.subflows), 1)]
+	first := s.id.local.Addr() == clientAddr && s.id.remote.Addr() == serverAddr
+	if good == 0 || first && good < 2 || !s.up {
+		return
+	}
+	for i := range 2 {
+		for _, x := range m.app[i].conn.subflows {
+			if x == s || x.flow.IRS() == s.flow.ISS() && x.flow.ISS() == s.flow.IRS() {
+				seg := wire.Segment{Src: x.id.remote, Dst: x.id.local, Seq: x.flow.IRS() + 1 + uint32(x.flow.Received()), Flags: wire.RST}
+				m.ep[i].HandleSegment(m.w.Now(), &seg)
+				break
+			}
+		}
+	}
+}
