@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -286,6 +287,7 @@ func (c *Conn) assignAgain(now time.Time) bool {
 			}
 		}
 		paths, _ := c.candidates(now, x.lo, x.hi, true)
+		c.passOver(paths, x.lo)
 		set := c.sched.Reinject(paths, from)
 		for i, s := range c.subflows {
 			if set.Has(i) {
@@ -298,6 +300,31 @@ func (c *Conn) assignAgain(now time.Time) bool {
 			}
 		}
 		return false
+	}
+	return false
+}
+
+// passOver leaves those out to which the octet at off was given before, if there are others
+// of their kind: one that delivered it without a DATA_ACK coming of it may lose its mapping
+// every time.
+func (c *Conn) passOver(paths []sched.Path, off uint64) {
+	fresh := false
+	for i, s := range c.subflows {
+		fresh = fresh || paths[i].Usable && !paths[i].Backup && !s.had(off)
+	}
+	for i, s := range c.subflows {
+		if fresh && paths[i].Usable && s.had(off) {
+			paths[i].Usable, paths[i].Room = false, 0
+		}
+	}
+}
+
+// had reports whether the octet at off was ever given to s.
+func (s *subflow) had(off uint64) bool {
+	for i := range s.maps.len() {
+		if m := s.maps.at(i); m.data <= off && off < m.dataEnd() {
+			return true
+		}
 	}
 	return false
 }

@@ -224,7 +224,11 @@ func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	*h = held{}
 	s.dropped, s.owed = true, max(s.owed, until)
 	s.flow.RequestAck() // the DATA_ACK shows what is missing
-	if gone && s.givenUp > c.ep.cfg.MaxUnmapped || s.givenUp > max(c.ep.cfg.ReceiveBuffer, c.ep.cfg.MaxUnmapped) {
+	limit := c.ep.cfg.MaxUnmapped
+	if !c.sole(s) {
+		limit /= 8 // there is something better
+	}
+	if gone && s.givenUp > limit || s.givenUp > max(c.ep.cfg.ReceiveBuffer, c.ep.cfg.MaxUnmapped) {
 		c.ep.stats.FallbackFailed++
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
 	}
