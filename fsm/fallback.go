@@ -109,6 +109,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 			c.resetSubflow(now, x, wire.ResetProhibited)
 		}
 	}
+	s.dataFin = false
 	c.plainAcked(s)
 	c.releaseHeld(now, s)
 	c.advance(now)
