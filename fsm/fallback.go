@@ -21,11 +21,12 @@ type fallback struct {
 	sub, data uint64
 }
 
-// sole reports whether s is the only subflow
-// that data can be on. Joins that are not proven do not count: they end with a fallback.
+// sole reports whether s is the only subflow that data can be on. Joins that are not
+// proven do not count: they end with a fallback. But the peer may have our proof
+// already, have repeated data there, and reset s for what it lacks.
 func (c *Conn) sole(s *subflow) bool {
 	for _, x := range c.subflows {
-		if x != s && (x.up || x.maps.len() > 0) && !x.doomed {
+		if x != s && (x.up || x.join.pre || x.maps.len() > 0) && !x.doomed {
 			return false
 		}
 	}

@@ -98,3 +98,20 @@ func TestRandomTwoPaths(t *testing.T) {
 		})
 	}
 }
+
+// Options begin to vanish on the first path while a join is under way: the peer may
+// have the proof of the join before the joiner knows, and then resets the first subflow
+// for what it lacks. The joiner does not fall back on it meanwhile.
+func TestOptionsVanishDuringAJoin(t *testing.T) {
+	for after := 20_000; after <= 180_000; after += 8_000 {
+		for _, dir := range []string{"", " dir=c2s", " dir=s2c"} {
+			box := fmt.Sprintf("strip mptcp after=%dB", after) + dir
+			t.Run(box, func(t *testing.T) {
+				w := newWorld(t, 1, testConfig(1), testConfig(2), "link rate=8Mbit delay=20ms buffer=100ms", box)
+				w.addPath("link rate=4Mbit delay=35ms buffer=100ms")
+				w.twoPaths(200_000, 200_000)
+				w.finishTransfer(time.Minute)
+			})
+		}
+	}
+}
