@@ -30,7 +30,7 @@ var (
 
 func init() {
 	root = rootCommand()
-	commands = []*command{demoCommand(), middleboxCommand(), labCommand()}
+	commands = []*command{connectCommand(), listenCommand(), demoCommand(), middleboxCommand(), labCommand()}
 }
 
 func rootCommand() *command {

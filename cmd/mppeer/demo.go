@@ -31,7 +31,7 @@ flags give the same octets.`,
 		more: elementsHelp,
 		flags: func(f *pflag.FlagSet, o *options) {
 			o.boxes(f, "put a middlebox on the first path ('strip mptcp after=100KB' by default)")
-			f.StringVar(&o.size, "size", "200KB", "octets to send each way: `SIZE` as 5000, 64KiB, 2MB")
+			f.StringVar(&o.amount, "size", "200KB", "octets to send each way: `SIZE` as 5000, 64KiB, 2MB")
 			f.StringVarP(&o.output, "output", "o", "demo.pcap", "write the capture to `FILE`; - writes none")
 			o.lying(f)
 			f.BoolVar(&o.all, "all", false, "show every segment and every edit")
@@ -57,9 +57,9 @@ func (a *app) demo(cmd *command) int {
 	if err != nil {
 		return a.usageError(cmd, "%v", err)
 	}
-	size, err := netsim.ParseOctets(a.opt.size)
+	size, err := netsim.ParseOctets(a.opt.amount)
 	if err != nil || size == 0 || size > 64<<20 {
-		return a.usageError(cmd, "--size %q: want a number of octets up to 64MiB", a.opt.size)
+		return a.usageError(cmd, "--size %q: want a number of octets up to 64MiB", a.opt.amount)
 	}
 	d := &demoWorld{story: story{w: bufio.NewWriter(a.stdout), all: a.opt.all, width: columnsOf(a.stdout)}, size: size}
 	if name := a.opt.output; name != "-" {

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/mptcp-go/mptcp/cmd/internal/screen"
@@ -49,6 +50,10 @@ type app struct {
 	opt      options
 	width    int  // columns of the terminal
 	terminal bool // stderr is one
+	live     bool // a status line is drawn
+	track    atomic.Pointer[tracker]
+
+	interrupted <-chan struct{} // closed by the first interrupt
 
 	mu     sync.Mutex // of what follows
 	stderr io.Writer

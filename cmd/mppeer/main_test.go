@@ -18,19 +18,32 @@ func invoke(stdin string, args ...string) (code int, stdout, stderr string) {
 
 func TestUsageErrors(t *testing.T) {
 	for args, says := range map[string]string{
-		"":                        "no command given",
-		"nosuch":                  "no command \"nosuch\"",
-		"--nosuch":                "unknown flag: --nosuch",
-		"help nosuch":             "no command \"nosuch\"",
-		"demo extra":              "want ",
-		"demo --do natt":          "--do \"natt\": natt: no such element",
-		"demo --lie hmack":        "--lie \"hmack\": lie: \"hmack\": want some of",
-		"demo --lie hmac@soon":    "after=soon: want 3whs",
-		"demo --size 0":           "--size \"0\"",
-		"demo --size much":        "--size \"much\"",
-		"demo --size 1GiB":        "up to 64MiB",
-		"middlebox":               "want --left and --right",
-		"middlebox --left raw:lo": "want --left and --right",
+		"":                                "no command given",
+		"nosuch":                          "no command \"nosuch\"",
+		"--nosuch":                        "unknown flag: --nosuch",
+		"help nosuch":                     "no command \"nosuch\"",
+		"demo extra":                      "want ",
+		"demo --do natt":                  "--do \"natt\": natt: no such element",
+		"demo --lie hmack":                "--lie \"hmack\": lie: \"hmack\": want some of",
+		"demo --lie hmac@soon":            "after=soon: want 3whs",
+		"demo --size 0":                   "--size \"0\"",
+		"demo --size much":                "--size \"much\"",
+		"demo --size 1GiB":                "up to 64MiB",
+		"connect":                         "want HOST:PORT",
+		"connect host":                    "want HOST:PORT, an IPv6 address in brackets",
+		"connect host:":                   "no port",
+		"connect a:1 b:2":                 "want HOST:PORT",
+		"connect a:1 -4 -6":               "exclude each other",
+		"connect a:1 --echo --discard":    "exclude each other",
+		"connect a:1 --send much":         "want a number of octets",
+		"connect a:1 --subflows 33":       "--subflows 33",
+		"connect a:1 --scheduler fastest": "not one of lowest-rtt, redundant, round-robin",
+		"connect a:1 --cc vegas":          "not one of cubic, lia, olia, reno",
+		"connect a:1 --mptcp-version 2":   "not one of 0, 1, both",
+		"connect a:1 --lie nothing":       "--lie \"nothing\"",
+		"listen 80 --http . --echo":       "exclude each other",
+		"middlebox":                       "want --left and --right",
+		"middlebox --left raw:lo":         "want --left and --right",
 	} {
 		code, stdout, stderr := invoke("", strings.Fields(args)...)
 		require.Equal(t, exitUsage, code, "%s: %s", args, stderr)
@@ -49,6 +62,9 @@ func TestFailures(t *testing.T) {
 	}{
 		{"demo -o nosuch/demo.pcap", exitFailed, "open nosuch/demo.pcap: no such file"},
 		{"middlebox --left raw:nosuch0 --right raw:nosuch1", exitFailed, "interface nosuch0"},
+		{"connect a:1 --path tun", exitFailed, "want tun:NAME"},
+		{"connect a:1 --path raw:nosuch0", exitFailed, "nosuch0"},
+		{"listen 80 --path tun:x", exitFailed, "no address of ours"},
 		{"middlebox --left tun:x --right raw:nosuch1", exitFailed, "no address of ours"},
 	} {
 		code, _, stderr := invoke("", strings.Fields(c.args)...)

@@ -11,6 +11,8 @@ import (
 
 // options is what the command line said. Not every command has every flag.
 type options struct {
+	hostOptions
+	pumpOptions
 	args    []string // what is no flag
 	version bool
 	quiet   bool
@@ -24,8 +26,12 @@ type options struct {
 	// middlebox
 	left, right string
 
+	// listen
+	http string
+	once bool
+
 	// demo
-	size    string
+	amount  string
 	output  string
 	all     bool
 	onePath bool
@@ -93,6 +99,11 @@ func (o *options) settle() error {
 	if _, err := o.elements(); err != nil {
 		return err
 	}
-	_, err := o.liars(1)
-	return err
+	if _, err := o.liars(1); err != nil {
+		return err
+	}
+	if err := o.pumpOptions.settle(); err != nil {
+		return err
+	}
+	return o.hostOptions.settle()
 }
