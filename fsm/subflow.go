@@ -81,7 +81,9 @@ func (c *Conn) addSubflow(f *tcp.Flow) *subflow {
 // Subflow describes a subflow to the application.
 type Subflow struct {
 	Local, Remote netip.AddrPort
-	Up            bool // data may be sent on it
+	Path          uint16 // that it leaves by, see wire.Segment
+	Up            bool   // data may be sent on it
+	Backup        bool   // one of the two sides wants it used only when nothing else works
 	Flow          *tcp.Flow
 }
 
@@ -89,7 +91,7 @@ type Subflow struct {
 // at only.
 func (c *Conn) Subflows(b []Subflow) []Subflow {
 	for _, s := range c.subflows {
-		b = append(b, Subflow{Local: s.id.local, Remote: s.id.remote, Up: s.up, Flow: s.flow})
+		b = append(b, Subflow{Local: s.id.local, Remote: s.id.remote, Path: s.flow.Path(), Up: s.up, Backup: s.spare(), Flow: s.flow})
 	}
 	return b
 }

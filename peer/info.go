@@ -29,6 +29,7 @@ type SubflowInfo struct {
 	Local, Remote netip.AddrPort
 	Link          string // the name of the link it leaves by
 	Up            bool   // data may be sent on it
+	Backup        bool   // one of the two sides wants it used only when nothing else works
 	State         tcp.State
 	RTT, MinRTT   time.Duration
 	RTO           time.Duration
@@ -54,7 +55,8 @@ func (c *Conn) Info() Info {
 			InFlight: f.Flow.InFlight(), Sent: f.Flow.Sent(), Acked: f.Flow.Acked(), Received: f.Flow.Received()}
 		x.RTT, x.MinRTT = f.Flow.RTT()
 		x.Cwnd, _ = f.Flow.Cwnd()
-		if e := s.pathAt(f.Local.Addr()); e != nil {
+		x.Backup = f.Backup
+		if e := s.pathOf(&wire.Segment{Path: f.Path, Src: f.Local}); e != nil {
 			x.Link = e.port.link.Name()
 		}
 		i.Subflows = append(i.Subflows, x)

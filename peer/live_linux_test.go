@@ -42,6 +42,9 @@ type live struct {
 	ours    *lab.Space // of raw links
 	stack   *Stack
 	links   []link.Link
+	faults  []*faultyLink // where the test wants them
+	conn    *Conn         // of connect
+	socket  *net.TCPConn
 	dir     string // what is kept of a failure
 	file    *os.File
 	buf     *bufio.Writer
@@ -54,7 +57,7 @@ type liveConfig struct {
 	paths  int    // default 1
 	kind   string // "tun" (default), "tun-plain" without offload, "raw", "raw-plain"
 	config Config
-	wrap   func(link.Link) link.Link
+	faulty bool // links are faultyLinks
 }
 
 // newLive builds the network and the stack.
@@ -82,21 +85,22 @@ func newLive(t *testing.T, c liveConfig) *live {
 	for k := range max(c.paths, 1) {
 		v.addPath(k, c)
 	}
-	waitFor(t, "the kernel's addresses are not ready", func() bool { return v.ready() >= max(c.paths, 1) })
+	v.awaitPaths()
 	v.before, err = v.kernel.Counters()
 	require.NoError(t, err)
 	return v
 }
 
-// ready counts the IPv6 addresses that the kernel uses: a device that has just come up
-// is told to its IPv6 half some time later.
+// ready counts the IPv6 addresses that the kernel takes packets for: some time after it
+// was given one, it enters a route to itself.
 func (v *live) ready() (n int) {
 	_ = v.kernel.Do(func() error {
-		text, err := os.ReadFile("/proc/thread-self/net/if_inet6")
+		text, err := os.ReadFile("/proc/thread-self/net/ipv6_route")
 		for line := range strings.Lines(string(text)) {
-			f := strings.Fields(line) // address, index, prefix length, scope, flags, name
-			const tentative = 0x40
-			if flags, _ := strconv.ParseUint(f[4], 16, 8); f[3] == "00" && flags&tentative == 0 && strings.HasPrefix(f[5], "path") {
+			f := strings.Fields(line) // destination, its length, ..., flags, device
+			const local = 1 << 31
+			flags, _ := strconv.ParseUint(f[8], 16, 64)
+			if flags&local != 0 && f[1] == "80" && strings.HasPrefix(f[0], "fd00") && strings.HasPrefix(f[9], "path") {
 				n++
 			}
 		}
@@ -124,10 +128,17 @@ func (v *live) addPath(k int, c liveConfig) {
 	})
 	require.NoError(v.t, err)
 	v.links = append(v.links, l)
-	if c.wrap != nil {
-		l = c.wrap(l)
+	if c.faulty {
+		f := newFaultyLink(l, uint64(k))
+		v.faults = append(v.faults, f)
+		l = f
 	}
 	require.NoError(v.t, v.stack.AddLink(l))
+}
+
+func (v *live) awaitPaths() {
+	v.t.Helper()
+	waitFor(v.t, "the kernel's addresses are not ready", func() bool { return v.ready() >= len(v.links) })
 }
 
 // finish ends the stack, judges the capture, and keeps it where the test has failed.
@@ -140,7 +151,7 @@ func (v *live) finish() {
 		v.t.Error(err)
 	}
 	v.judge(stats)
-	if !v.t.Failed() {
+	if !v.t.Failed() && os.Getenv("MPTCP_KEEP") == "" {
 		_ = os.RemoveAll(v.dir)
 		return
 	}
@@ -150,6 +161,9 @@ func (v *live) finish() {
 	after, _ := v.kernel.Counters()
 	text, _ := json.MarshalIndent(map[string]any{"stack": stats, "kernel before": v.before, "kernel after": after}, "", " ")
 	_ = os.WriteFile(filepath.Join(v.dir, "counters.json"), text, 0o600)
+	if out, err := v.kernel.Run("cat", "/proc/net/snmp6"); err == nil {
+		_ = os.WriteFile(filepath.Join(v.dir, "snmp6.txt"), []byte(out), 0o600)
+	}
 	v.t.Logf("the kernel counted: %s", strings.Join(v.moved(), ", "))
 	v.t.Logf("capture, transcript and counters are in %s", v.dir)
 }
@@ -271,6 +285,18 @@ const (
 
 // connect makes a connection between us and the kernel over path 0.
 func (v *live) connect(who role, family int, multipath bool) (*Conn, *net.TCPConn) {
+	v.t.Helper()
+	v.conn, v.socket = v.open(who, family, multipath)
+	return v.conn, v.socket
+}
+
+// probe sends some octets each way.
+func (v *live) probe() {
+	v.t.Helper()
+	talk(v.t, v.conn, v.socket, 1<<20)
+}
+
+func (v *live) open(who role, family int, multipath bool) (*Conn, *net.TCPConn) {
 	v.t.Helper()
 	if who == client {
 		l := v.listenKernel(multipath, ":0")

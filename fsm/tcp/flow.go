@@ -128,6 +128,9 @@ func (f *Flow) Stats() *Stats { return f.stats }
 // Local returns this side's address and port.
 func (f *Flow) Local() netip.AddrPort { return f.p.Local }
 
+// Path returns what Params.Path was.
+func (f *Flow) Path() uint16 { return f.p.Path }
+
 // Remote returns the peer's address and port.
 func (f *Flow) Remote() netip.AddrPort { return f.p.Remote }
 

@@ -1,0 +1,246 @@
+package peer
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mptcp-go/mptcp/fsm"
+)
+
+// during runs f while n octets flow each way.
+func during(t *testing.T, c *Conn, k *net.TCPConn, n int, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		talk(t, c, k, n)
+	}()
+	sent := c.Info().Sent
+	waitFor(t, "the transfer", func() bool { return c.Info().Sent > sent+1<<16 })
+	f()
+	<-done
+}
+
+// Index of subflowWays.
+const (
+	byUs     = 0
+	byKernel = 3
+)
+
+// What changes while octets flow: nothing is lost, and the counters agree. R3.4.2-01,
+// R3.3.8-01.
+func TestLiveChanges(t *testing.T) {
+	const n = 16 << 20
+	for _, k := range []struct {
+		name string
+		way  int
+		// change is what happens, and returns how many subflows are left.
+		change func(v *live, c *Conn) int
+		check  func(v *live, c *Conn)
+	}{
+		{
+			name: "we withdraw an address", way: byUs,
+			change: func(v *live, c *Conn) int {
+				require.NoError(v.t, c.RemoveAddr(prefix(4, 1, 1).Addr()))
+				return 1
+			},
+			check: func(v *live, c *Conn) { assert.EqualValues(v.t, 1, v.counted("MPTcpExtRmAddr")) },
+		},
+		{
+			name: "we withdraw the address of the first subflow", way: byUs,
+			change: func(v *live, c *Conn) int {
+				require.NoError(v.t, c.RemoveAddr(prefix(4, 0, 1).Addr()))
+				return 1
+			},
+			check: func(v *live, c *Conn) { assert.EqualValues(v.t, 1, v.counted("MPTcpExtRmAddr")) },
+		},
+		{
+			name: "the kernel withdraws an address", way: byKernel,
+			change: func(v *live, c *Conn) int {
+				v.kernel.NoEndpoint(1)
+				return 1
+			},
+			check: func(v *live, c *Conn) {
+				assert.EqualValues(v.t, 1, v.stack.Stats().MPTCP.RmAddr)
+				assert.EqualValues(v.t, 1, v.counted("MPTcpExtRmAddrTx"))
+			},
+		},
+		{
+			name: "we ask for a backup", way: byUs,
+			change: func(v *live, c *Conn) int {
+				c.SetBackup(prefix(4, 1, 1).Addr(), true)
+				return 2
+			},
+			check: func(v *live, c *Conn) {
+				assert.EqualValues(v.t, 1, v.counted("MPTcpExtMPPrioRx"))
+				v.unused(c, 1)
+			},
+		},
+		{
+			name: "the kernel asks for a backup", way: byKernel,
+			change: func(v *live, c *Conn) int {
+				v.kernel.IP("mptcp endpoint change id 1 backup")
+				return 2
+			},
+			check: func(v *live, c *Conn) {
+				assert.EqualValues(v.t, 1, v.stack.Stats().MPTCP.MPPrioRx)
+				v.unused(c, 1)
+			},
+		},
+		{
+			name: "the second path is cut and restored", way: byUs,
+			change: func(v *live, c *Conn) int {
+				v.kernel.Down("path1")
+				time.Sleep(300 * time.Millisecond)
+				v.kernel.Up("path1")
+				return -1
+			},
+		},
+		{
+			name: "the first path is cut and restored", way: byUs,
+			change: func(v *live, c *Conn) int {
+				v.kernel.Down("path0")
+				time.Sleep(300 * time.Millisecond)
+				v.kernel.Up("path0")
+				return -1
+			},
+		},
+		{
+			name: "packets of the first path vanish for good", way: byUs,
+			change: func(v *live, c *Conn) int {
+				v.faults[0].set(faults{loss: 1})
+				return -1
+			},
+		},
+		{
+			name: "we move to another address", way: byUs,
+			change: func(v *live, c *Conn) int {
+				v.addPath(2, liveConfig{})
+				to := netip.AddrPortFrom(prefix(4, 2, 2).Addr(), c.ends[1].AddrPort().Port())
+				require.NoError(v.t, c.Join(prefix(4, 2, 1).Addr(), to, false))
+				v.subflows(c, 3)
+				require.NoError(v.t, c.RemoveAddr(prefix(4, 0, 1).Addr()))
+				require.NoError(v.t, c.RemoveAddr(prefix(4, 1, 1).Addr()))
+				return 1
+			},
+		},
+		{
+			name: "a RST from the kernel's side ends a subflow", way: byUs,
+			change: func(v *live, c *Conn) int {
+				v.faults[1].reset(true)
+				return 1
+			},
+		},
+		{
+			name: "a RST from our side ends a subflow", way: byUs,
+			change: func(v *live, c *Conn) int {
+				v.faults[1].reset(false)
+				return -1
+			},
+		},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			v := newLive(t, liveConfig{paths: 2, faulty: true, config: Config{Endpoint: fsm.Config{CloseWait: 3 * time.Second}}})
+			c, peer := v.spread(k.way, 2)
+			left := 0
+			during(t, c, peer, n, func() { left = k.change(v, c) })
+			if left > 0 {
+				v.subflows(c, left)
+			}
+			if k.check != nil {
+				k.check(v, c)
+			}
+			exchange(t, c, peer, n)
+			assert.NoError(t, c.Close())
+			assert.NoError(t, peer.Close())
+			v.closed()
+			v.noFallback()
+		})
+	}
+}
+
+// unused checks that new data leaves the subflow on path k alone, in both directions.
+func (v *live) unused(c *Conn, k int) {
+	v.t.Helper()
+	remote := prefix(4, k, 2).Addr()
+	look := func() (sent, received uint64) {
+		for _, s := range c.Info().Subflows {
+			if s.Remote.Addr() == remote {
+				return s.Sent, s.Received
+			}
+		}
+		v.t.Fatalf("no subflow to %s", remote)
+		return 0, 0
+	}
+	s0, r0 := look()
+	v.probe()
+	s1, r1 := look()
+	assert.Equal(v.t, s0, s1, "sent to %s", remote)
+	assert.Equal(v.t, r0, r1, "received from %s", remote)
+}
+
+// Checksums are used as soon as one side asks for them (R3.1-33).
+func TestLiveChecksums(t *testing.T) {
+	for _, who := range []role{client, server} {
+		for _, ours := range []bool{false, true} {
+			for _, theirs := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/ours %v/kernel's %v", who, ours, theirs), func(t *testing.T) {
+					v := newLive(t, liveConfig{paths: 2, config: Config{Endpoint: fsm.Config{NoChecksum: !ours}}})
+					if theirs {
+						v.kernel.Sysctl("net.mptcp.checksum_enabled", "1")
+					}
+					way := byUs
+					if who == server {
+						way = byKernel
+					}
+					c, k := v.spread(way, 2)
+					assert.Equal(t, ours || theirs, c.Info().Checksum)
+					talk(t, c, k, 1)
+					exchange(t, c, k, 4<<20+1)
+					assert.NoError(t, c.Close())
+					assert.NoError(t, k.Close())
+					v.closed()
+					v.noFallback()
+					v.agree()
+				})
+			}
+		}
+	}
+}
+
+// A subflow of the other family, opened by either side. A socket of the kernel that was
+// made for IPv4 has none of IPv6, so there the connection begins with IPv6.
+func TestLiveFamilies(t *testing.T) {
+	for _, k := range []struct {
+		who   role
+		first int
+	}{{client, 4}, {client, 6}, {server, 6}} {
+		t.Run(fmt.Sprintf("%s/IPv%d first", k.who, k.first), func(t *testing.T) {
+			v := newLive(t, liveConfig{paths: 2})
+			v.kernel.Limits(8, 8)
+			c, s := v.connect(k.who, k.first, true)
+			talk(t, c, s, 1000)
+			other := 10 - k.first
+			if k.who == client {
+				to := netip.AddrPortFrom(prefix(other, 1, 2).Addr(), c.ends[1].AddrPort().Port())
+				require.NoError(t, c.Join(prefix(other, 1, 1).Addr(), to, false))
+			} else {
+				require.NoError(t, c.Announce(netip.AddrPortFrom(prefix(other, 1, 1).Addr(), 0)))
+			}
+			v.subflows(c, 2)
+			v.multipath(c, s, 2)
+			exchange(t, c, s, 4<<20)
+			assert.NoError(t, c.Close())
+			assert.NoError(t, s.Close())
+			v.closed()
+			v.noFallback()
+			v.agree()
+		})
+	}
+}
