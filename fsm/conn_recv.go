@@ -356,6 +356,9 @@ func (c *Conn) judge(now time.Time, s *subflow, m dataseq.Mapping, off uint64) {
 		}
 		return
 	case dataseq.Good:
+		if m.End() > s.good.sub {
+			s.good = goodEnd{m.End(), m.DataEnd()}
+		}
 		if m.Fin {
 			c.noteFin(m.DataEnd())
 		}

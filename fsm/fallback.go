@@ -55,7 +55,7 @@ func (c *Conn) contiguous(s *subflow) bool {
 // order.
 func (c *Conn) whole(s *subflow) bool {
 	switch {
-	case s.dropped:
+	case s.dropped || !c.orderly(s):
 		return false
 	case c.rcv.next == c.rcv.top, s.flow.Received() < s.end:
 		return true
@@ -70,6 +70,25 @@ func (c *Conn) whole(s *subflow) bool {
 		}
 	}
 	return missing == 0
+}
+
+// orderly reports whether the mappings of s leave its octets in the order of the stream,
+// as far as can be told: one that was changed on its way, and is not complete yet, would
+// lead a fallback astray.
+func (c *Conn) orderly(s *subflow) bool {
+	if !c.checksum || s.index != 0 && s.good.sub == 0 {
+		return true // nothing is known to be right
+	}
+	shift := s.good.data - s.good.sub
+	for i := range c.rcv.pending {
+		if p := &c.rcv.pending[i]; p.s == s && p.m.Data-p.m.Sub != shift {
+			return false
+		}
+	}
+	if c.rcv.next == c.rcv.top {
+		return s.end <= s.flow.Received()
+	}
+	return c.rcv.top-s.end == shift
 }
 
 // fallBack makes the connection plain TCP, for good. s is nil before there is data.
@@ -213,7 +232,7 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 	c.ep.trace(now, c, "DataCsumErr")
 	s.failDSN, s.sendFail = c.peer.space.DSN(m.Data), true
 	lo := max(m.Data, c.rcv.next)
-	if !c.sole(s) || m.Data > c.rcv.next && !c.whole(s) || m.Data < c.rcv.next {
+	if !c.sole(s) || m.Data > c.rcv.next && !c.whole(s) || m.Data < c.rcv.next || !c.plausible(s, m) {
 		// R3.7-06, R3.7-12: what this subflow brought from there on is worth nothing.
 		c.rcv.buf.Remove(lo, max(lo, m.DataEnd()))
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
@@ -226,6 +245,13 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 	s.flow.RequestAck() // R3.7-09
 	c.releaseHeld(now, s)
 	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.RTO()))
+}
+
+// plausible reports whether m, whose checksum is wrong, goes on where the mappings did
+// that were right. If not, it may be the mapping itself that was changed on its way:
+// nobody knows where its octets belong, and it is no place to begin a fallback at.
+func (c *Conn) plausible(s *subflow, m dataseq.Mapping) bool {
+	return m.Data-m.Sub == s.good.data-s.good.sub || m.Sub == s.good.sub && m.Data == c.rcv.next
 }
 
 // failing reports whether an MP_FAIL of ours waits for its answer: it goes on every

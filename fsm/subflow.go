@@ -51,6 +51,7 @@ type subflow struct {
 	table   dataseq.Table
 	held    held
 	end     uint64 // end of the mapping that reaches farthest in the subflow
+	good    goodEnd
 	optAt   int64  // when an MPTCP option arrived last
 	givenUp int    // octets without a mapping given up since a mapping came last; each time counts for some
 	owed    uint64 // what was given up is all here again when the stream has come this far
@@ -77,6 +78,9 @@ func (c *Conn) addSubflow(f *tcp.Flow) *subflow {
 	}
 	return s
 }
+
+// goodEnd is where the last mapping ended whose checksum was right, in both spaces.
+type goodEnd struct{ sub, data uint64 }
 
 // Subflow describes a subflow to the application.
 type Subflow struct {
