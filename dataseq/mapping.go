@@ -79,10 +79,12 @@ func (m Mapping) valid() bool {
 }
 
 // PseudoSum returns the sum of the pseudo-header of m in the data space s.
-func (m Mapping) PseudoSum(s Space) checksum.Sum {
+func (m Mapping) PseudoSum(s Space) checksum.Sum { return m.pseudoSum(s, Subflow{}) }
+
+func (m Mapping) pseudoSum(s Space, rel Subflow) checksum.Sum {
 	ssn := uint32(0) // a DATA_FIN alone (R3.3.3-03)
 	if m.Len > 0 {
-		ssn = Subflow{}.SSN(m.Sub)
+		ssn = rel.SSN(m.Sub)
 	}
 	return PseudoSum(s.DSN(m.Data), ssn, uint16(m.Length()))
 }

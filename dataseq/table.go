@@ -38,6 +38,11 @@ type Table struct {
 	Data Space // the peer's data sequence space; needed by Feed only
 	Max  int   // entries at the most; 0 for DefaultMax
 
+	// Rel converts the SSNs that checksums cover: it differs from its zero value only
+	// where the subflow begins with octets outside the data sequence space (RFC 8684
+	// appendix B.2).
+	Rel Subflow
+
 	below   uint64  // octets before are forgotten
 	pieces  []piece // ascending and disjoint
 	head    int     // pieces before are free: Discard need not move the rest

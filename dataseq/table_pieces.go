@@ -88,7 +88,7 @@ func (t *Table) take(m Mapping, trimmed bool, refs int) int32 {
 	s := &t.slots[i]
 	s.m, s.refs, s.trimmed = m, int32(refs), trimmed
 	if m.HasSum {
-		s.v.reset(m, t.Data)
+		s.v.reset(m, t.Data, t.Rel)
 	}
 	if trimmed {
 		t.trimmed++

@@ -58,14 +58,14 @@ type span struct{ lo, hi uint16 }
 // and whose data offsets are in the space s.
 func NewVerifier(m Mapping, s Space) Verifier {
 	var v Verifier
-	v.reset(m, s)
+	v.reset(m, s, Subflow{})
 	return v
 }
 
 // reset prepares v for another mapping; the memory for spans is kept.
-func (v *Verifier) reset(m Mapping, s Space) {
+func (v *Verifier) reset(m Mapping, s Space, rel Subflow) {
 	*v = Verifier{
-		sum:    m.PseudoSum(s).AddUint16(m.Sum),
+		sum:    m.pseudoSum(s, rel).AddUint16(m.Sum),
 		length: uint16(m.Len),
 		spans:  v.spans[:0],
 	}

@@ -40,7 +40,7 @@ type Config struct {
 	// cryptographic one (RFC 8684 section 3.1, R3.1-10).
 	Rand rand.Source
 
-	// TCP is what subflows have in common. Its buffers, Rand and NoPersist are
+	// TCP is what subflows have in common. Its buffers, Rand, NoPersist and FastOpen are
 	// overwritten with what follows from this Config.
 	TCP tcp.Config
 
@@ -88,6 +88,18 @@ type Config struct {
 	// handshake: default 4096. SYNs beyond it are answered without keeping anything:
 	// see SYNCookies of package tcp (RFC 4987 section 3.6; R3.1-13).
 	MaxHalfOpen int
+
+	// FastOpen uses TCP Fast Open (RFC 7413) with Multipath TCP version 1 and with
+	// plain TCP: Dial asks servers for cookies, and what is written before the SYN is
+	// polled goes with it to a server that gave one; a Listener gives cookies, and
+	// returns connections from Accept whose SYN had one before their handshake is
+	// done. Off by default: a SYN may arrive twice, and its octets with it, so that
+	// only requests that may be repeated are safe (RFC 7413 section 2.1).
+	FastOpen bool
+
+	// MaxFastOpen bounds the connections of one listener that began in this way and
+	// whose handshake is not done: default 256 (RFC 7413 section 5.1).
+	MaxFastOpen int
 
 	// Backlog bounds the connections of one listener that wait for Accept: default
 	// 1024. Beyond it, SYNs and third packets are passed over.
@@ -189,6 +201,7 @@ func (c *Config) validate() error {
 		{"CapableSYNs", &c.CapableSYNs, 3, 1, 100},
 		{"KeyPool", &c.KeyPool, 64, 1, 1 << 20},
 		{"MaxHalfOpen", &c.MaxHalfOpen, 4096, 1, 1 << 24},
+		{"MaxFastOpen", &c.MaxFastOpen, 256, 1, 1 << 20},
 		{"Backlog", &c.Backlog, 1024, 1, 1 << 24},
 		{"MaxSubflows", &c.MaxSubflows, 8, 1, 32},
 		{"MaxHalfJoins", &c.MaxHalfJoins, 4, 1, 1 << 16},
@@ -236,5 +249,6 @@ func (c *Config) flowConfig() (*tcp.Config, error) {
 	t.NoPersist = true // the window belongs to the connection
 	t.ReceiveBuffer = c.ReceiveBuffer
 	t.SendBuffer = c.SendBuffer
+	t.FastOpen = c.FastOpen && (c.Plain || c.Versions != OnlyV0)
 	return t.Validate()
 }

@@ -64,6 +64,7 @@ type Conn struct {
 	sched         sched.Scheduler
 	group         cong.Group // what couples the subflows; nil before the first, and in plain TCP
 
+	fo  fastOpen
 	snd sendState
 	rcv receiveState
 	fb  fallback
@@ -443,6 +444,7 @@ func (c *Conn) end(now time.Time, err error) {
 // forget takes the connection out of the endpoint's tables; flows that still wait to
 // close stay.
 func (c *Conn) forget() {
+	c.late()
 	c.dropToken()
 	if c.opened {
 		if c.hs.estab {

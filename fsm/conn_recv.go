@@ -87,7 +87,7 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 	if s.flow.State() == tcp.Closed && state != tcp.Closed {
 		return
 	}
-	c.afterAck(now, s, seg, acked, o.data(), o.hasDSS && o.dss.Flags.Has(wire.DSSAck))
+	c.afterAck(now, s, seg, acked, o.data() || o.hasCapable && o.capable.HasReceiver, o.hasDSS && o.dss.Flags.Has(wire.DSSAck))
 	if len(seg.Payload) == 0 && o.hasDSS { // the peer's word, not that of a proxy
 		c.fellShort(now, s, seg)
 	}
@@ -138,11 +138,12 @@ func (c *Conn) takeOptions(now time.Time, s *subflow, seg *wire.Segment, o *opti
 	if c.takeSignals(now, s, o); s.doomed {
 		return false
 	}
-	if o.hasCapable {
+	if o.hasCapable && !o.hasDSS {
 		return c.takeCapable(now, s, seg, o)
 	}
 	if o.hasDSS {
-		c.hs.proven = true
+		// What a listener sends before the third packet is here proves nothing.
+		c.hs.proven = c.hs.proven || c.fo.sent == 0 || o.dss.Flags.Has(wire.DSSAck)
 		return c.takeDSS(now, s, seg, &o.dss)
 	}
 	return true
@@ -155,7 +156,7 @@ func (c *Conn) takeCapable(now time.Time, s *subflow, seg *wire.Segment, o *opti
 	if !m.HasData || c.opener || s.index != 0 || m.Receiver != c.own.key || m.Sender != c.peer.key {
 		return true
 	}
-	d := wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: c.peer.space.DSN(0), SSN: 1, DataLen: m.DataLen, HasSum: m.HasSum, Sum: m.Sum}
+	d := wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: c.peer.space.DSN(uint64(c.fo.got)), SSN: 1, DataLen: m.DataLen, HasSum: m.HasSum, Sum: m.Sum}
 	if m.DataLen == 0 {
 		return true
 	}
@@ -192,7 +193,7 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 	if d.DataLen == 0 {
 		return c.takeInfinite(now, s, off, d)
 	}
-	sub, ok := dataseq.Subflow{}.Off(s.flow.Received(), d.SSN)
+	sub, ok := s.relIn.Off(s.flow.Received(), d.SSN)
 	alone := d.Flags.Has(wire.DSSFin) && d.DataLen == 1
 	m, _ := dataseq.NewMapping(sub, off, d.DataLen, d.Flags.Has(wire.DSSFin))
 	m.Sum, m.HasSum = d.Sum, d.HasSum

@@ -63,7 +63,7 @@ func (c *Conn) poll(now time.Time, seg *wire.Segment) bool {
 // assign binds one more chunk of data to one subflow, or sends the end of the stream
 // on its way. It reports false when there is nothing to be done.
 func (c *Conn) assign(now time.Time) bool {
-	if !c.opened || c.ended || c.fast.waiting {
+	if !c.opened && !c.fo.early || c.ended || c.fast.waiting {
 		return false
 	}
 	snd := &c.snd
@@ -186,6 +186,9 @@ func (c *Conn) candidates(now time.Time, from, to uint64, again bool) (paths []s
 
 // sendable reports whether s is fit to carry data.
 func (c *Conn) sendable(s *subflow) bool {
+	if c.fo.early {
+		return s.flow.State() == tcp.SynReceived && s.flow.SYNs() > 0
+	}
 	return s.up && !s.doomed && !s.fin && !s.stale && canSend(s.flow)
 }
 
@@ -252,7 +255,7 @@ func (c *Conn) segmentRoom(s *subflow) int {
 	if s.flow.Timestamps() {
 		o = 12
 	}
-	if c.mode == multi {
+	if c.mode != plain {
 		o += 4 + 10
 		if c.capableNext(s) {
 			o += 8
@@ -276,7 +279,7 @@ func (c *Conn) segmentRoom(s *subflow) int {
 // capableNext reports whether the next mapping on s goes into MP_CAPABLE: the one at
 // SSN 1 of an opener that has heard nothing yet (R3.1-16, NOTES 1.16).
 func (c *Conn) capableNext(s *subflow) bool {
-	return c.opener && c.version == wire.V1 && s.index == 0 && s.flow.Available() == 0 && !c.hs.proven && c.mode == multi
+	return c.opener && c.version == wire.V1 && s.index == 0 && s.flow.Available() == uint64(-s.relOut.ISN) && !c.hs.proven && c.mode == multi
 }
 
 // shortDSN reports whether 4 octets of a DSN suffice on s: the stream cannot wrap
@@ -317,11 +320,8 @@ func (c *Conn) bind(now time.Time, s *subflow, from uint64, n int, flags sentFla
 		} else if !fresh && snd.finSent && from+uint64(n) == snd.buf.end && m.flags&sentCapable == 0 {
 			m.flags |= sentFin
 		}
-		if c.checksum {
-			m.payload = snd.buf.sum(from, n)
-			m.sum = dataseq.PseudoSum(c.own.space.DSN(from), dataseq.Subflow{}.SSN(m.sub), m.wireLen()).Add(m.payload).Checksum()
-		}
 	}
+	c.sum(s, &m)
 	if s.flow.Extend(n) != nil {
 		return
 	}

@@ -32,7 +32,8 @@ func (e *Endpoint) Dial(now time.Time, local, remote netip.AddrPort) (*Conn, err
 	c := e.newConn()
 	c.opener = true
 	c.offer()
-	f, err := tcp.Open(now, e.tcp, e.params(now, local, remote, 0))
+	p := e.params(now, local, remote, 0)
+	f, err := tcp.Open(now, e.dialFast(&p), p)
 	if err != nil {
 		c.forget()
 		return nil, &LocalError{Reason: BadConfig, What: "Dial", Err: err}

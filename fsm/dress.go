@@ -12,6 +12,7 @@ import (
 // flow's own SACK blocks come last and take what room is left (NOTES 1.24).
 func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 	f := s.flow
+	c.fillSYN(s)
 	out, ok := f.Poll(now, seg)
 	if !ok {
 		return false
@@ -22,6 +23,9 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 	switch out.Kind {
 	case tcp.KindSYN:
 		c.dressSYN(now, s, seg)
+		if out.Max > 0 {
+			data = c.snd.buf.slice(0, out.Max)
+		}
 	case tcp.KindReset:
 		c.dressReset(s, seg)
 	case tcp.KindData, tcp.KindProbe:
@@ -87,9 +91,9 @@ func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
 func (c *Conn) dressData(s *subflow, m *sent, n int, seg *wire.Segment) {
 	switch {
 	case m.flags&sentInfinite != 0:
-		c.dressInfinite(m, seg)
+		c.dressInfinite(s, m, seg)
 		return
-	case c.mode != multi || m.flags&sentPlain != 0:
+	case c.mode == plain || m.flags&sentPlain != 0:
 		return // no option after a fallback (R3.1-20)
 	case m.flags&sentCapable != 0:
 		o := c.bothKeys()
@@ -107,7 +111,7 @@ func (c *Conn) dressData(s *subflow, m *sent, n int, seg *wire.Segment) {
 		d.Flags |= wire.DSSFin
 	}
 	d.DSN = c.own.space.DSN(m.data)
-	d.SSN = dataseq.Subflow{}.SSN(m.sub)
+	d.SSN = s.relOut.SSN(m.sub)
 	d.DataLen = m.wireLen()
 	d.HasSum, d.Sum = c.checksum, m.sum
 	if room := s.flow.MSS() - (len(seg.Options)+d.Size()+3)&^3; n > room && n <= room+4 {
@@ -175,6 +179,10 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 		// The third ACK, and until the peer has shown that it has our key (R3.1-03).
 		seg.Options, _ = c.bothKeys().Append(seg.Options)
 		if !s.dataFin {
+			if d := c.ackDSS(s); d.Flags != 0 && c.rcv.next > 0 { // there was data already
+				d.Flags &^= wire.DSSAck8
+				seg.Options, _ = d.Append(seg.Options)
+			}
 			return
 		}
 	}

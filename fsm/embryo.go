@@ -17,6 +17,7 @@ type embryo struct {
 	asked    bool // a SYN asked for Multipath TCP, and own was drawn
 	option   bool // the SYN that came last asked for it
 	checksum bool
+	grant    bool // a Fast Open cookie is asked for
 }
 
 // judgeSYN decides what a SYN asks of a listener. It is called again for a repeated
@@ -62,6 +63,7 @@ func (e *Endpoint) keep(now time.Time, l *Listener, seg *wire.Segment, syn tcp.E
 	h.HalfOpen, h.path = tcp.NewHalfOpen(e.tcp, &p, syn), seg.Path
 	h.x.l = l
 	e.judgeSYN(&h.x, seg, &e.opts)
+	h.x.grant = e.asksForCookie(seg)
 	l.halfOpen++
 	e.embryos.put(h, toAnswer)
 }
@@ -190,6 +192,9 @@ func (e *Endpoint) pollEmbryo(now time.Time, seg *wire.Segment) bool {
 		m := e.capable(x.version, x.checksum)
 		m.HasSender, m.Sender = true, x.own.key
 		seg.Options, _ = m.Append(seg.Options)
+	}
+	if h.x.grant {
+		seg.Options, _ = seg.Options.AppendFastOpen(e.fastCookie(id.remote.Addr()))
 	}
 	e.embryos.answered(h)
 	return true

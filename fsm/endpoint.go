@@ -27,6 +27,7 @@ import (
 type Endpoint struct {
 	cfg     Config
 	tcp     *tcp.Config
+	slowTCP *tcp.Config // the same without Fast Open
 	joinTCP *tcp.Config // the same, but for the patience of the handshake
 	flows   tcp.Stats
 	stats   Stats
@@ -35,7 +36,9 @@ type Endpoint struct {
 
 	cookies     tcp.SYNCookies
 	cookieKey   [32]byte // of the keys given out without state
-	cookieUntil int64    // until when answers given without state may come back, ns
+	fast        tcp.FastOpener
+	fastCookies fastCookies
+	cookieUntil int64 // until when answers given without state may come back, ns
 
 	subflows  map[shortID]*subflow
 	tokens    map[wire.Token]*Conn // nil: reserved
@@ -85,7 +88,10 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 	if e.tcp.Stats == nil {
 		e.tcp.Stats = &e.flows
 	}
-	joins := *e.tcp
+	slow := *e.tcp
+	slow.FastOpen = false
+	e.slowTCP = &slow
+	joins := slow
 	joins.SYNTimeout = e.cfg.JoinTimeout
 	e.joinTCP = &joins
 	for i := 0; i < len(e.isn.Secret); i += 8 {

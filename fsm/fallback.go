@@ -192,8 +192,8 @@ func (c *Conn) fallBackSender(now time.Time, s *subflow) bool {
 
 // dressInfinite puts the infinite mapping on its segment: one that reaches back to
 // the last octets known to have arrived (R3.7-10).
-func (c *Conn) dressInfinite(m *sent, seg *wire.Segment) {
-	d := wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: c.own.space.DSN(m.data), SSN: dataseq.Subflow{}.SSN(m.sub), HasSum: c.checksum}
+func (c *Conn) dressInfinite(s *subflow, m *sent, seg *wire.Segment) {
+	d := wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: c.own.space.DSN(m.data), SSN: s.relOut.SSN(m.sub), HasSum: c.checksum}
 	seg.Options, _ = d.Append(seg.Options)
 }
 
@@ -207,7 +207,7 @@ func (c *Conn) takeInfinite(now time.Time, s *subflow, off uint64, d *wire.DSS) 
 		return false
 	}
 	if !c.fb.failed {
-		sub, ok := dataseq.Subflow{}.Off(s.flow.Received(), d.SSN)
+		sub, ok := s.relIn.Off(s.flow.Received(), d.SSN)
 		if !ok || !c.whole(s) {
 			c.ep.stats.FallbackFailed++
 			c.resetSubflow(now, s, wire.ResetMiddlebox)

@@ -41,6 +41,7 @@ func sane(m *wire.MPCapable, seg *wire.Segment) bool {
 func (c *Conn) notePeer(m *wire.MPCapable) {
 	if m.HasSender {
 		c.peer.set(newSecret(m.Sender, c.version))
+		c.peer.space.IDSN -= uint64(c.fo.got)
 		for _, s := range c.subflows {
 			s.table.Data = c.peer.space
 		}
@@ -69,7 +70,7 @@ func (c *Conn) judgeSYNACK(now time.Time, seg *wire.Segment, o *options) {
 func (c *Conn) judgeACK(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
 	e := c.ep
 	x := embryo{own: c.own.secret, peerKey: c.peer.key, version: c.version}
-	switch x.judge(s.flow.SYNs(), seg.Seq == s.flow.IRS()+1, seg, o) {
+	switch x.judge(s.flow.SYNs(), seg.Seq == s.flow.IRS()+1+uint32(c.fo.got), seg, o) {
 	case thirdLate:
 		return false
 	case thirdProven:
@@ -109,7 +110,13 @@ func (c *Conn) shook(now time.Time, s *subflow) {
 	s.up, s.worked = true, true
 	c.opened = true
 	c.snd.edge = max(c.snd.edge, uint64(s.flow.PeerWindow()))
-	if c.listener != nil {
+	switch {
+	case c.opener:
+		c.synAnswered(now, s)
+	case c.fo.early:
+		c.late()
+		c.armResend(now)
+	default:
 		c.listener.ready = append(c.listener.ready, c)
 	}
 	if c.mode == multi {

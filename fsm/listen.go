@@ -13,6 +13,7 @@ type Listener struct {
 	ep       *Endpoint
 	local    netip.AddrPort
 	halfOpen int     // embryos
+	early    int     // connections by Fast Open whose handshake is not done
 	ready    []*Conn // at most Config.Backlog
 	closed   bool
 }
@@ -85,6 +86,7 @@ func (e *Endpoint) handleSYN(now time.Time, seg *wire.Segment, iss uint32) bool 
 		e.stats.ListenOverflows++
 	case l.halfOpen >= e.cfg.MaxHalfOpen:
 		e.answerStateless(now, seg)
+	case e.acceptFast(now, l, seg, syn, iss):
 	default:
 		e.keep(now, l, seg, syn, iss)
 	}

@@ -371,7 +371,7 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 	if c.mode == multi && (moved || c.snd.advanced) {
 		c.release() // after both levels were looked at
 	}
-	if c.mode != multi {
+	if c.mode != multi || seg.Flags.Has(wire.SYN) { // a SYN/ACK acknowledges what has no DATA_ACK
 		return
 	}
 	if !moved {

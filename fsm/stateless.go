@@ -19,6 +19,7 @@ func (e *Endpoint) derive() {
 	}
 	e.cookies.Secret = derived("cookie")
 	e.cookieKey = derived("key")
+	e.fast.Key = derived("fast open")
 	t := derived("table")
 	for i := range e.seed {
 		e.seed[i] = binary.LittleEndian.Uint64(t[8*i:]) | 1

@@ -56,6 +56,9 @@ type subflow struct {
 	givenUp int    // octets without a mapping given up since a mapping came last; each time counts for some
 	owed    uint64 // what was given up is all here again when the stream has come this far
 
+	// What relative SSNs count from: the octets of a Fast Open SYN have none.
+	relOut, relIn dataseq.Subflow
+
 	join joinState
 }
 

@@ -23,6 +23,10 @@ func (f *Flow) fastOpenData() int64 {
 	return f.snd.end
 }
 
+// FastOpenReady reports whether the SYN that is sent next may carry data: what is
+// declared by then.
+func (f *Flow) FastOpenReady() bool { return f.tryFastOpen() && len(f.p.Cookie) > 0 }
+
 // fastOpenResult looks at what the SYN/ACK acknowledged. Data that it left out is
 // repeated at once (RFC 7413 section 4.2.1).
 func (f *Flow) fastOpenResult(ack int64) {
