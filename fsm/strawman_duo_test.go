@@ -25,6 +25,9 @@ type design struct {
 	window  windowDesign
 	ack     ackDesign
 	mapping mappingDesign
+	// finWithData has a FIN in the data sequence space: it goes out on the subflow that
+	// carries the last data, and tells the receiver that this was the end (section 3.4).
+	finWithData bool
 	// freeEarly frees the send buffer when the subflow acknowledges, like TCP
 	// (section 3.3.5 has it wait for the DATA_ACK).
 	freeEarly bool
@@ -356,6 +359,9 @@ func (h *strawSender) bind(now time.Time, from uint64, n int) bool {
 			h.trace(now, k, from)
 		}
 		h.turn = k + 1
+		if h.d.finWithData && from+uint64(n) == uint64(len(h.out)) {
+			s.flow.Close(now)
+		}
 		return true
 	}
 	return false
