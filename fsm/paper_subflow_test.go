@@ -21,7 +21,7 @@ func TestPaperSubflowNeedsSYN(t *testing.T) {
 			w := newWorld(t, 61, testConfig(1), testConfig(2), "link delay=10ms rate=5Mbit")
 			second := w.addPath(box, "link delay=10ms rate=5Mbit")
 			arrived := 0
-			second.Insert(len(second.Elements()), netsim.NewTap(func(_ time.Duration, _ *netsim.Path, _ netsim.Dir, pkt []byte) {
+			second.Insert(len(second.Elements()), netsim.NewTap(func(_ time.Time, _ netsim.Dir, pkt []byte) {
 				var seg wire.Segment
 				if wire.Parse(&seg, pkt) == nil && len(seg.Payload) > 0 && !seg.Flags.Has(wire.SYN) {
 					arrived++
@@ -36,7 +36,8 @@ func TestPaperSubflowNeedsSYN(t *testing.T) {
 					c := w.app[0].conn
 					seg := wire.Segment{Src: netip.AddrPortFrom(clientAddr2, 50_000), Dst: serverPort2, Seq: 1000 + uint32(1000*i), Ack: 1, Flags: wire.ACK,
 						Window: 1000, Payload: w.app[0].out[:1000]}
-					seg.Options, _ = wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: c.own.space.DSN(0), SSN: 1, DataLen: 1000}.Append(nil)
+					dss := wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: c.own.space.DSN(0), SSN: 1, DataLen: 1000}
+					seg.Options, _ = dss.Append(nil)
 					pkt, err := wire.Append(nil, &seg)
 					if err != nil {
 						t.Fatal(err)
@@ -99,7 +100,7 @@ func TestPaperServerWithTwoAddresses(t *testing.T) {
 						mesh(c)
 					}
 				}), testConfig(2, server), box, "link delay=10ms rate=5Mbit")
-				second := w.w.Connect(w.node[0], clientAddr, w.node[1], serverAddr2, boxes(box, "link delay=20ms rate=5Mbit")...)
+				w.w.Connect(w.node[0], clientAddr, w.node[1], serverAddr2, elements(t, []string{box, "link delay=20ms rate=5Mbit"})...)
 				var used [2]uint64
 				for i := range 2 {
 					w.app[i].watch = func() {
@@ -122,7 +123,6 @@ func TestPaperServerWithTwoAddresses(t *testing.T) {
 						t.Errorf("%d SYNs of the server's, %d came through the %s, octets %v", b.MPJoinSynTx, a.MPJoinSynRx, box, used)
 					}
 				}
-				_ = second
 				w.idle()
 			})
 		}
