@@ -3,6 +3,7 @@ package fsm
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,6 +188,70 @@ func TestPaperOptionsVanish(t *testing.T) {
 				t.Errorf("after %d segments%s: still Multipath TCP", at, dir)
 			}
 			w.idle()
+		}
+	}
+}
+
+// P-3.1-07: whatever the first segment behind the SYN is, without an MPTCP option the
+// server is TCP from then on, and takes no later word for it; with it, whatever else it
+// carries, it is not.
+func TestPaperFirstSegment(t *testing.T) {
+	for _, first := range []string{". 1:1(0) ack 1", "P. 1:4(3) ack 1", "F. 1:1(0) ack 1", "FP. 1:4(3) ack 1", "P. 1:4(3) ack 1 <sack 5:6>"} {
+		b := newBench(t, false)
+		b.inject("S 0:0(0) <mss 1460, mp_capable v1 H>")
+		b.want("SYN/ACK", "S. 0:0(0) ack 1 <mp_capable v1 H key=KO>")
+		b.inject(first)
+		b.inject(". 1:1(0) ack 1 <mp_capable v1 H key=KP+KO>")
+		b.inject("P. 1:4(3) ack 1 <mp_capable v1 H key=KP+KO dll=3>")
+		b.want("plain", ". 1:1(0)")
+		if !strings.HasPrefix(first, "F.") {
+			b.read("abc")
+		}
+		if b.conn.Multipath() || b.ep.stats.MPCapableFallbackACK != 1 {
+			t.Errorf("%s: multipath %v", first, b.conn.Multipath())
+		}
+	}
+	for _, first := range []string{". 1:1(0) ack 1 <mp_capable v1 H key=KP+KO>", "P. 1:4(3) ack 1 <mp_capable v1 H key=KP+KO dll=3>", "FP. 1:4(3) ack 1 <mp_capable v1 H key=KP+KO dll=3>"} {
+		b := newBench(t, false)
+		b.inject("S 0:0(0) <mss 1460, mp_capable v1 H>")
+		b.want("SYN/ACK", "S. 0:0(0) ack 1 <mp_capable v1 H key=KO>")
+		b.inject(first)
+		if b.conn == nil || !b.conn.Multipath() {
+			t.Errorf("%s: not Multipath TCP", first)
+		}
+	}
+}
+
+// P-3.1-01, P-3.2-03: MP_CAPABLE goes in the SYN and comes back in the SYN/ACK; the two
+// ends learn each other's key of 64 random bits in the first exchange. No two keys of
+// a thousand connections are alike, and every bit of them is set in about half.
+func TestPaperKeys(t *testing.T) {
+	const n = 1000
+	seen := map[wire.Key]bool{}
+	var ones [64]int
+	for i := range n / 2 {
+		w := newWorld(t, uint64(i), testConfig(uint64(2*i)), testConfig(uint64(2*i+1)))
+		w.dial()
+		if err := w.w.RunUntil(func() bool { return w.app[1].conn != nil }, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		a, b := w.app[0].conn, w.app[1].conn
+		if !a.Multipath() || !b.Multipath() || a.own.key != b.peer.key || a.peer.key != b.own.key {
+			t.Fatalf("the ends do not know each other: %v %v %v %v", a.own, b.peer, a.peer, b.own)
+		}
+		for _, k := range []wire.Key{a.own.key, b.own.key} {
+			if seen[k] {
+				t.Fatal("a key came twice")
+			}
+			seen[k] = true
+			for bit := range ones {
+				ones[bit] += int(k>>bit) & 1
+			}
+		}
+	}
+	for bit, k := range ones {
+		if k < n*4/10 || k > n*6/10 {
+			t.Errorf("bit %d is set in %d of %d keys", bit, k, n)
 		}
 	}
 }
