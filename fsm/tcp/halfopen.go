@@ -84,7 +84,8 @@ func (h *HalfOpen) Challenge(now time.Time, cfg *Config, p *Params, out *wire.Se
 	h.header(p, out)
 	out.Seq, out.Flags, out.Window = h.ISS+1, wire.ACK, uint16(min(p.window(cfg), 0xffff))
 	if h.Scale {
-		out.Window = uint16(min(p.window(cfg)>>cfg.windowScale(), 0xffff))
+		unit := 1 << cfg.windowScale()
+		out.Window = uint16(min((p.window(cfg)+unit-1)/unit, 0xffff))
 	}
 	if h.TS {
 		out.Options = appendTimestamps(out.Options, millis(nanos(now))+h.TSOffset, h.TSVal)
@@ -122,6 +123,9 @@ const (
 func (h *HalfOpen) Judge(now time.Time, cfg *Config, p *Params, seg *wire.Segment) Step {
 	flags := seg.Flags
 	off := int64(int32(seg.Seq - (h.IRS + 1)))
+	if flags.Has(wire.SYN) {
+		off++ // the octet behind the SYN
+	}
 	window := int64(p.window(cfg))
 	switch {
 	case flags.Has(wire.RST):
@@ -143,10 +147,6 @@ func (h *HalfOpen) Judge(now time.Time, cfg *Config, p *Params, seg *wire.Segmen
 		}
 		return StepAnswer
 	}
-	n := int64(len(seg.Payload))
-	if flags.Has(wire.FIN) {
-		n++
-	}
 	if h.TS {
 		var o optionSet
 		o.parse(seg.Options)
@@ -156,7 +156,7 @@ func (h *HalfOpen) Judge(now time.Time, cfg *Config, p *Params, seg *wire.Segmen
 		}
 	}
 	switch {
-	case n == 0 && (off < 0 || off > window), n > 0 && (off >= window || off+n <= 0):
+	case !inWindow(off, int64(len(seg.Payload)), flags.Has(wire.FIN), 0, window):
 		cfg.count().OutOfWindow++
 		return StepChallenge
 	case !flags.Has(wire.ACK) || h.syns == 0:

@@ -166,14 +166,18 @@ func (f *Flow) edge() int64 {
 // room in a buffer: refused at a closed window it would have to wait for a reader who
 // may have gone.
 func (f *Flow) acceptable(off, n int64, fin bool) bool {
-	edge := f.edge()
+	return inWindow(off, n, fin, f.rcv.nxt, f.edge())
+}
+
+// inWindow is acceptable for a window from nxt to edge.
+func inWindow(off, n int64, fin bool, nxt, edge int64) bool {
 	if n == 0 {
-		return off >= f.rcv.nxt && off <= edge
+		return off >= nxt && off <= edge
 	}
 	if fin {
 		n++
 	}
-	return off < edge && off+n > f.rcv.nxt
+	return off < edge && off+n > nxt
 }
 
 // pawsRejects is RFC 7323 section 5.3, R1. A timestamp that was not refreshed
