@@ -50,6 +50,15 @@ type Config struct {
 	// section 3.3.5, R3.3.5-04).
 	SendBuffer, ReceiveBuffer int
 
+	// Autotune has both buffers begin with InitialBuffer octets, default 64 KiB, and
+	// grow to what the rates of the subflows and the longest round-trip time among
+	// them ask for, up to SendBuffer and ReceiveBuffer (paper section 4.2, mechanism
+	// 3). Off by default: then a window of ReceiveBuffer is advertised from the start,
+	// and memory is used only for what arrives. Where paths have deep queues it is
+	// best with CapWindow.
+	Autotune      bool
+	InitialBuffer int
+
 	// Plain makes a host without Multipath TCP.
 	Plain bool
 
@@ -198,6 +207,7 @@ func (c *Config) validate() error {
 	}{
 		{"SendBuffer", &c.SendBuffer, 1 << 20, 1, 1 << 40},
 		{"ReceiveBuffer", &c.ReceiveBuffer, 1 << 20, 1, 1 << 30},
+		{"InitialBuffer", &c.InitialBuffer, 64 << 10, 1, 1 << 30},
 		{"CapableSYNs", &c.CapableSYNs, 3, 1, 100},
 		{"KeyPool", &c.KeyPool, 64, 1, 1 << 20},
 		{"MaxHalfOpen", &c.MaxHalfOpen, 4096, 1, 1 << 24},
@@ -232,6 +242,7 @@ func (c *Config) validate() error {
 	if c.CloseWait == 0 {
 		c.CloseWait = time.Minute
 	}
+	c.InitialBuffer = min(c.InitialBuffer, c.ReceiveBuffer, c.SendBuffer)
 	if c.Congestion == nil {
 		c.Congestion = cong.NewLIA
 	}

@@ -85,6 +85,9 @@ type Conn struct {
 func (e *Endpoint) newConn() *Conn {
 	c := &Conn{ep: e, version: e.cfg.Versions.highest(), sched: e.cfg.Scheduler()}
 	c.snd.buf.pool = &e.blocks
+	if c.snd.limit = e.cfg.SendBuffer; e.cfg.Autotune {
+		c.snd.limit = e.cfg.InitialBuffer
+	}
 	c.rcv.init(e)
 	if e.cfg.Plain {
 		c.mode = plain
@@ -198,7 +201,7 @@ func (c *Conn) Writable() int {
 	}
 	// What is DATA_ACKed and kept for a slow subflow alone does not count: its own window
 	// bounds that.
-	return max(c.ep.cfg.SendBuffer-int(c.snd.buf.end-c.snd.una), 0)
+	return max(c.snd.limit-int(c.snd.buf.end-c.snd.una), 0)
 }
 
 // Write copies octets into the send buffer and returns how many found room: fewer

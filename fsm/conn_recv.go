@@ -19,6 +19,8 @@ type receiveState struct {
 	grewAt  int64        // when octets of the peer's stream came last
 	pending []pendingMap // mappings whose checksum is not known yet
 
+	size     int // of the buffer now: see tuneReceive
+	tune     tuning
 	fin      uint64 // where the stream ends
 	hasFin   bool
 	finDone  bool // everything up to the end is here
@@ -33,6 +35,10 @@ type pendingMap struct {
 }
 
 func (r *receiveState) init(e *Endpoint) {
+	r.size = e.cfg.ReceiveBuffer
+	if e.cfg.Autotune {
+		r.size = e.cfg.InitialBuffer
+	}
 	slack := 1<<14 + 1 // a scaled window may be rounded up
 	r.buf = reasm.NewAllShortcuts(reasm.Config{Octets: e.cfg.ReceiveBuffer + slack, Pool: &e.pages})
 }
@@ -80,6 +86,7 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 		} else {
 			s.flow.Keep(now, kept)
 		}
+		c.tuneReceive(now)
 		if c.failing() {
 			s.flow.RequestAck() // data has no room for MP_FAIL
 		}
@@ -341,6 +348,7 @@ func (c *Conn) insert(s *subflow, data uint64, p []byte) int {
 		return c.insert(s, data, p[:c.rcv.fin-data]) + int(data+uint64(len(p))-c.rcv.fin)
 	}
 	added, refused := c.rcv.buf.Insert(s.index&63, data, p)
+	c.rcv.tune.count += added
 	c.ep.stats.DuplicateData += uint64(len(p) - added - refused)
 	c.ep.stats.RcvPruned += uint64(refused)
 	return len(p) - refused

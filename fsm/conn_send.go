@@ -20,6 +20,7 @@ type sendState struct {
 	finSent  bool // the DATA_FIN was declared
 	finAcked bool
 	full     bool // Write found no room
+	limit    int  // octets that the buffer takes now; see tuneSend
 
 	proven   bool     // a DATA_ACK was received
 	again    []extent // what is to be sent again on another mapping
@@ -129,7 +130,9 @@ func (c *Conn) assignNew(now time.Time) bool {
 	}
 	c.turn = i
 	c.bind(now, s, snd.next, n, 0)
-	s.copied = snd.next
+	if snd.copies {
+		s.copied = snd.next
+	}
 	return true
 }
 

@@ -26,7 +26,7 @@ func (c *Conn) windowLimited(now time.Time, s *subflow, i int) bool {
 // can send once more that is the next one. A subflow that is slower than the one which
 // carries the segment cannot help, unless that one had a timeout.
 func (c *Conn) opportunistic(now time.Time, s *subflow, i int) bool {
-	at := max(c.snd.una, s.helped)
+	at := max(c.snd.una, s.copied)
 	for at < c.snd.next {
 		m := s.maps.covering(at)
 		if m == nil {
@@ -34,7 +34,7 @@ func (c *Conn) opportunistic(now time.Time, s *subflow, i int) bool {
 		}
 		at = m.dataEnd()
 	}
-	if s.helped = at; at >= c.snd.next {
+	if s.copied = at; at >= c.snd.next {
 		return false
 	}
 	own, _ := s.flow.RTT()
@@ -57,7 +57,7 @@ func (c *Conn) opportunistic(now time.Time, s *subflow, i int) bool {
 	}
 	c.turn = i
 	c.bind(now, s, at, n, sentAgain)
-	s.helped = at + uint64(n)
+	s.copied = at + uint64(n)
 	c.ep.stats.OpportunisticRetrans++
 	return true
 }
@@ -91,6 +91,9 @@ func (c *Conn) penalize(now time.Time, s *subflow) {
 // this each of its segments costs the fast subflow a round trip.
 func (c *Conn) slower(now time.Time, s *subflow, rtt int64) {
 	t := nanos(now)
+	if t < s.restEnd {
+		return // what holds up the stream was sent before
+	}
 	if t-s.restEnd > 4*rtt {
 		s.rests = 0
 	}

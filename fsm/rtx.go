@@ -413,5 +413,6 @@ func (c *Conn) plainAcked(s *subflow) {
 	} else {
 		snd.una = snd.next
 	}
+	c.tuneSend()
 	c.release()
 }

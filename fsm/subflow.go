@@ -14,12 +14,13 @@ type subflow struct {
 	id    flowID
 	index int // number in the connection, never reused: hint for the receive queue
 
-	up     bool // data may flow: behind the handshake and, of a join, the fourth ACK
-	worked bool // it was up
-	doomed bool // reset by us; only the RST is still to be sent
-	fin    bool // our FIN was asked for
-	closed bool // the peer's FIN was dealt with
-	stale  bool // it delivers nothing: no new data until it does
+	up     bool  // data may flow: behind the handshake and, of a join, the fourth ACK
+	worked bool  // it was up
+	doomed bool  // reset by us; only the RST is still to be sent
+	fin    bool  // our FIN was asked for
+	closed bool  // the peer's FIN was dealt with
+	rests  uint8 // doublings of its pauses, see Conn.slower
+	stale  bool  // it delivers nothing: no new data until it does
 
 	dataFin  bool // a DATA_FIN on an ACK of its own is to be sent
 	sendFail bool // an MP_FAIL is to be sent
@@ -37,10 +38,8 @@ type subflow struct {
 
 	// Sending.
 	maps      mappings
-	copied    uint64 // data offset: below it the scheduler wants nothing repeated here
-	helped    uint64 // data offset: below it opportunistic retransmission has nothing more to do here
+	copied    uint64 // data offset: below it there is nothing more to repeat here, for redundancy or for a full window
 	penalized int64  // when it was last made slower for holding up the window
-	rests     int    // doublings of its pauses, see Conn.slower
 	restEnd   int64  // when the last one ends
 	signals   int    // ACKs in a row that carried a signal
 	failDSN   uint64 // the DSN of an MP_FAIL to be sent

@@ -17,7 +17,7 @@ func (c *Conn) openWindow(now time.Time) {
 	r := &c.rcv
 	f := c.subflows[0].flow
 	_, scale := f.WindowScales()
-	size := c.ep.cfg.ReceiveBuffer
+	size := r.size
 	free := size - int(r.next-r.buf.Offset())
 	r.edge = r.next + uint64(r.win.Size(r.next, free, size, 1<<scale, f.MSS()))
 	for _, s := range c.subflows {
@@ -82,6 +82,7 @@ func (c *Conn) dataAcked(now time.Time, a uint64) {
 	snd.una = max(snd.una, a)
 	snd.tries = 0
 	snd.advanced = true
+	c.tuneSend()
 	c.timers.stop(timerResend)
 	c.armResend(now)
 	if progress && snd.una < snd.recover {

@@ -29,8 +29,18 @@ func (f *cappedFlow) OnAck(now time.Time, a Ack) {
 			f.base = rtt
 		}
 	}
-	if f.base > 0 && a.SRTT > 2*f.base {
-		a.Limited = false // tells the controller that growth is not called for
+	if f.base > 0 {
+		if cwnd, ssthresh := f.State(); cwnd < ssthresh && a.RTT > 2*f.base {
+			// Slow start is faster than the mean: by the time that it tells, the
+			// window would be far beyond. What this segment found in the network was
+			// the window of a round trip ago, half of what it is now.
+			w := int(float64(cwnd) * float64(f.base) / float64(a.RTT))
+			f.Resume(w, w)
+			return
+		}
+		if a.SRTT > 2*f.base {
+			a.Limited = false // tells the controller that growth is not called for
+		}
 	}
 	f.Controller.OnAck(now, a)
 }

@@ -23,6 +23,7 @@ type receiver struct {
 	scaled  bool
 	mss     int // largest segment seen, octets
 	maxAdv  int // largest window advertised
+	rtt     recvRTT
 
 	pending int64 // offset of the data handed out and not yet kept; see HandleSegment
 	handed  int   // octets of it
@@ -98,6 +99,8 @@ func (f *Flow) handleOpen(t int64, seg *wire.Segment, o *optionSet, hint Hint) I
 			return In{}
 		}
 	}
+
+	f.rcv.rtt.note(f, t, seg, o)
 
 	if flags.Has(wire.RST) {
 		return In{Accepted: f.handleRST(off)}

@@ -38,7 +38,7 @@ func (w *World) Run(warmup, long time.Duration) ([]Result, error) {
 				return nil, f.err
 			}
 			if s := &f.sample; f.Opener != nil && f.Acceptor != nil {
-				s.send += uint64(f.Opener.Info().SendMemory)
+				s.send += uint64(f.Opener.Info().Sent - f.Opener.Info().Acked)
 				s.recv += uint64(f.Acceptor.Info().ReceiveMemory)
 				s.n++
 			}
