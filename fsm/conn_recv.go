@@ -34,13 +34,20 @@ type pendingMap struct {
 	m dataseq.Mapping
 }
 
+// overrun is by how much more than the receive buffer a connection may hold. Linux learns
+// of a smaller window only from segments that acknowledge or carry something new on
+// their own subflow, but of the DATA_ACK from all. So it may send a whole window behind
+// the DATA_ACK, whatever part of that is taken by octets that were not read yet.
+const overrun = 2
+
 func (r *receiveState) init(e *Endpoint) {
 	r.size = e.cfg.ReceiveBuffer
 	if e.cfg.Autotune {
 		r.size = e.cfg.InitialBuffer
 	}
 	slack := 1<<14 + 1 // a scaled window may be rounded up
-	r.buf = reasm.NewAllShortcuts(reasm.Config{Octets: e.cfg.ReceiveBuffer + slack, Pool: &e.pages})
+	r.buf = reasm.NewAllShortcuts(reasm.Config{Octets: overrun*e.cfg.ReceiveBuffer + slack,
+		Nodes: max(256, e.cfg.ReceiveBuffer/512), Pool: &e.pages})
 }
 
 // handleSegment takes a segment of one of the subflows: its options first, then the
@@ -209,7 +216,7 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 		c.takeFinAlone(now, s, m)
 		return true
 	}
-	window := uint64(c.ep.cfg.ReceiveBuffer)
+	window := overrun * uint64(c.ep.cfg.ReceiveBuffer)
 	switch {
 	case !ok, m.End() <= s.settled():
 		return true // nothing new can come under it
@@ -429,7 +436,7 @@ func (c *Conn) takeFinAlone(now time.Time, s *subflow, m dataseq.Mapping) {
 			return // it will be repeated, and there is no payload that could be wrong
 		}
 	}
-	if m.Data > c.rcv.buf.Offset()+uint64(c.ep.cfg.ReceiveBuffer)+dataseq.MaxLen {
+	if m.Data > c.rcv.buf.Offset()+overrun*uint64(c.ep.cfg.ReceiveBuffer)+dataseq.MaxLen {
 		return
 	}
 	c.noteFin(m.Data)

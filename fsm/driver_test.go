@@ -3,6 +3,8 @@ package fsm
 import (
 	"fmt"
 	"testing"
+
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // What a driver relies on: that each call which changes something also says so.
@@ -90,4 +92,34 @@ func TestJoinBeforeAnyDSSOfThePeer(t *testing.T) { // R3.1-21
 	b.remote = addPort(b.remote, 1)
 	b.inject(fmt.Sprintf("S 0:0(0) <mss 1460, mp_join syn id=1 token=%08x nonce=00000001>", uint32(b.conn.Token())))
 	b.want("the join is taken", "S. 0:0(0) ack 1 <mp_join synack id=0>")
+}
+
+// A window that became smaller is no news to Linux unless the segment that says so
+// acknowledges or carries something new on its own subflow; the DATA_ACK beside it is. So
+// the kernel may send up to a whole window behind the DATA_ACK although part of that is
+// taken by what was not read yet.
+func TestWindowOverrunFromAnotherSubflow(t *testing.T) {
+	b := proven(t)
+	l := newLane("10.0.0.2:80", "10.0.1.1:40001")
+	b.join(l, 1)
+	data := make([]byte, 20000)
+	for i := range 3 {
+		off := 6 + i*len(data)
+		b.inDSS(uint32(off+1), 1, wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: b.conn.peer.space.DSN(uint64(off)),
+			SSN: uint32(off + 1), DataLen: uint16(len(data))}, data)
+	}
+	b.drain()
+	next := uint64(6 + 3*len(data))
+	if n, _ := b.conn.Readable(); n != 3*len(data) || b.conn.rcv.next != next {
+		t.Fatal(n, b.conn.rcv.next)
+	}
+	beyond := next + 65535 - uint64(len(data))
+	b.on(l, func() {
+		b.inDSS(1, 1, wire.DSS{Flags: wire.DSSMap | wire.DSSMap8, DSN: b.conn.peer.space.DSN(beyond), SSN: 1,
+			DataLen: uint16(len(data))}, data)
+		b.want("acknowledged on its subflow, because it is kept", ". 1:1(0) ack 20001 <dss>")
+	})
+	if s := &b.ep.stats; s.RcvPruned != 0 || s.NoDSSInWindow != 0 || b.conn.rcv.buf.Buffered() != 4*len(data) {
+		t.Error(s.RcvPruned, s.NoDSSInWindow, b.conn.rcv.buf.Buffered())
+	}
 }
