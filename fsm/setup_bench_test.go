@@ -58,6 +58,7 @@ type server struct {
 	seg    wire.Segment
 	buf    [wire.MaxOptions]byte
 	syn    wire.Options
+	full   bool // answers without state
 }
 
 func newServer(b *testing.B, full, tokens int, change ...func(*Config)) *server {
@@ -93,10 +94,19 @@ func (s *server) answer(n int) {
 }
 
 func (s *server) rest() {
-	s.ep.embryos.all(s.ep.dropEmbryo)
+	if !s.full {
+		s.ep.embryos.all(s.ep.dropEmbryo)
+	}
 	if !s.ep.cfg.Plain && s.ep.cfg.KeyPool > 1 {
 		s.ep.Prepare(1 << 20)
 	}
+}
+
+// flooded fills the table of half-open connections.
+func (s *server) flooded() *server {
+	s.answer(1)
+	s.full = true
+	return s
 }
 
 func plainTCP(c *Config) { c.Plain = true }
@@ -118,7 +128,8 @@ func BenchmarkSYN(b *testing.B) {
 			race(b, 256,
 				newServer(b, k.full, 0, plainTCP).racer("tcp"),
 				newServer(b, k.full, k.tokens).racer("pool"),
-				newServer(b, k.full, k.tokens, noPool).racer("nopool"))
+				newServer(b, k.full, k.tokens, noPool).racer("nopool"),
+				newServer(b, k.full, k.tokens, func(c *Config) { c.MaxHalfOpen = 1 }).flooded().racer("stateless"))
 		})
 	}
 }

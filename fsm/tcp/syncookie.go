@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
@@ -99,20 +98,19 @@ func (g *SYNCookies) Promote(now time.Time, cfg *Config, p Params, ack *wire.Seg
 	return f, true, err
 }
 
-// iss is the cookie: 29 bits of a keyed hash and the index of the MSS.
+// iss is the cookie: 29 bits of a keyed hash and the index of the MSS. What is hashed
+// has one length, so that a secret in front of it is key enough.
 func (g *SYNCookies) iss(peer, own netip.AddrPort, irs uint32, period int64, index int) uint32 {
-	var b [16 + 2 + 16 + 2 + 4 + 8 + 1]byte
+	var b [32 + 16 + 2 + 16 + 2 + 4 + 8 + 1]byte
+	copy(b[:], g.Secret[:])
 	l, r := peer.Addr().As16(), own.Addr().As16()
-	copy(b[:], l[:])
-	binary.BigEndian.PutUint16(b[16:], peer.Port())
-	copy(b[18:], r[:])
-	binary.BigEndian.PutUint16(b[34:], own.Port())
-	binary.BigEndian.PutUint32(b[36:], irs)
-	binary.BigEndian.PutUint64(b[40:], uint64(period))
-	b[48] = byte(index)
-	m := hmac.New(sha256.New, g.Secret[:])
-	m.Write(b[:])
-	var sum [32]byte
-	m.Sum(sum[:0])
+	copy(b[32:], l[:])
+	binary.BigEndian.PutUint16(b[48:], peer.Port())
+	copy(b[50:], r[:])
+	binary.BigEndian.PutUint16(b[66:], own.Port())
+	binary.BigEndian.PutUint32(b[68:], irs)
+	binary.BigEndian.PutUint64(b[72:], uint64(period))
+	b[80] = byte(index)
+	sum := sha256.Sum256(b[:])
 	return binary.BigEndian.Uint32(sum[:])&^7 | uint32(index)
 }
