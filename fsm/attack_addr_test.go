@@ -247,8 +247,8 @@ func TestAddAddrNeverEchoed(t *testing.T) {
 	b.flush()
 	b.conn.Abort(b.now)
 	b.flush()
-	if d := b.ep.Deadline(); !d.IsZero() || len(b.ep.subflows) != 0 || b.ep.known() != 0 {
-		t.Error("left behind:", d, len(b.ep.subflows), b.ep.known())
+	if d := b.ep.Deadline(); !d.IsZero() || b.ep.subflows.n != 0 || b.ep.known() != 0 {
+		t.Error("left behind:", d, b.ep.subflows.n, b.ep.known())
 	}
 }
 

@@ -138,8 +138,8 @@ func TestUnknownTokens(t *testing.T) {
 			t.Fatal("not one answer")
 		}
 	}
-	if b.ep.stats.MPJoinNoTokenFound != uint64(all+1) || b.ep.joins.n != 0 || len(b.ep.subflows) != 1 || b.ep.known() != 1 {
-		t.Error(b.ep.stats.MPJoinNoTokenFound, b.ep.joins.n, len(b.ep.subflows), b.ep.known())
+	if b.ep.stats.MPJoinNoTokenFound != uint64(all+1) || b.ep.joins.n != 0 || b.ep.subflows.n != 1 || b.ep.known() != 1 {
+		t.Error(b.ep.stats.MPJoinNoTokenFound, b.ep.joins.n, b.ep.subflows.n, b.ep.known())
 	}
 	if grown := heapInUse() - before; grown > 16<<10 {
 		t.Errorf("%d octets more", grown)

@@ -66,10 +66,8 @@ func (b *bench) text(s string) string {
 	own := wire.Key(0)
 	if b.conn != nil {
 		own = b.conn.own.key
-	} else if len(b.ep.subflows) > 0 {
-		for _, s := range b.ep.subflows {
-			own = s.conn.own.key
-		}
+	} else if b.ep.subflows.n > 0 {
+		b.ep.subflows.all(func(s *subflow) { own = s.conn.own.key })
 	} else if b.ep.embryos.n > 0 {
 		b.ep.embryos.all(func(h *half[embryo]) { own = h.x.own.key })
 	}

@@ -148,7 +148,7 @@ func TestFastclose(t *testing.T) { // R3.5-03 to R3.5-06
 	b = accepted(t)
 	b.conn.Abort(b.now)
 	b.want("option R", "R. 1:1(0) ack 4 <mp_fastclose key=KP, mp_tcprst reason=0>")
-	if len(b.ep.subflows) != 0 && b.conn.State() != Closed {
+	if b.ep.subflows.n != 0 && b.conn.State() != Closed {
 		t.Error("state was kept")
 	}
 }

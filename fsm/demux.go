@@ -15,16 +15,17 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 		e.stats.InCsumErrors++
 		return
 	}
-	if mapped(seg) {
-		return
-	}
-	id := flowID{seg.Dst, seg.Src}.short()
-	if s := e.subflows[id]; s != nil {
+	flow := flowID{seg.Dst, seg.Src}
+	if s := e.subflows.find(flow); s != nil {
 		// Behind the handshake the addresses decide (R3.2-23).
 		s.conn.handleSegment(now, s, seg)
 		s.conn.settle(now)
 		return
 	}
+	if mapped(seg) {
+		return
+	}
+	id := flow.short()
 	if h := e.embryos.find(id); h != nil {
 		e.handleEmbryo(now, h, seg)
 		return

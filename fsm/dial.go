@@ -61,5 +61,5 @@ func (e *Endpoint) freePort(local netip.Addr, remote netip.AddrPort) (uint16, bo
 // busy reports whether these addresses are those of a flow, or were a moment ago.
 func (e *Endpoint) busy(id flowID) bool {
 	s := id.short()
-	return e.subflows[s] != nil || e.waits.find(s) != nil || e.embryos.find(s) != nil || e.joins.find(s) != nil
+	return e.subflows.find(id) != nil || e.waits.find(s) != nil || e.embryos.find(s) != nil || e.joins.find(s) != nil
 }

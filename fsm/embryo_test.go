@@ -77,8 +77,8 @@ func TestEmbryoJudges(t *testing.T) { // T5961-01, T5961-02
 		} else {
 			b.want(k.why, k.out)
 		}
-		if b.ep.embryos.n != 1 || len(b.ep.subflows) != 0 {
-			t.Fatalf("%s: %d half-open connections, %d subflows", k.why, b.ep.embryos.n, len(b.ep.subflows))
+		if b.ep.embryos.n != 1 || b.ep.subflows.n != 0 {
+			t.Fatalf("%s: %d half-open connections, %d subflows", k.why, b.ep.embryos.n, b.ep.subflows.n)
 		}
 	}
 	for range 100 {

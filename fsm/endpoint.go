@@ -40,7 +40,7 @@ type Endpoint struct {
 	fastCookies fastCookies
 	cookieUntil int64 // until when answers given without state may come back, ns
 
-	subflows  map[shortID]*subflow
+	subflows  flowTable
 	tokens    map[wire.Token]*Conn // nil: reserved
 	listeners map[netip.AddrPort]*Listener
 	embryos   halves[embryo]
@@ -79,7 +79,7 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	e := &Endpoint{cfg: cfg, subflows: map[shortID]*subflow{}, tokens: map[wire.Token]*Conn{},
+	e := &Endpoint{cfg: cfg, tokens: map[wire.Token]*Conn{},
 		listeners: map[netip.AddrPort]*Listener{}, port: firstEphemeral}
 	var err error
 	if e.tcp, err = e.cfg.flowConfig(); err != nil {
@@ -167,7 +167,7 @@ func (e *Endpoint) pathDown(a netip.Addr) bool {
 // HandleICMP takes an ICMP error, which is believed only if it quotes what is in
 // flight (RFC 5927 section 4.1).
 func (e *Endpoint) HandleICMP(now time.Time, m *wire.ICMP) {
-	s := e.subflows[flowID{m.Src, m.Dst}.short()]
+	s := e.subflows.find(flowID{m.Src, m.Dst})
 	if s == nil || m.Sum == wire.SumBad {
 		return
 	}

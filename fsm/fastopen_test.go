@@ -321,8 +321,8 @@ func TestFastOpenRefused(t *testing.T) { // RFC 7413 sections 4.1.2 and 5.1
 		b.wait(time.Minute)
 		b.drain()
 	}
-	if b.listener.early != 0 || b.ep.known() != 0 || len(b.ep.subflows) != 0 {
-		t.Error(b.listener.early, b.ep.known(), len(b.ep.subflows))
+	if b.listener.early != 0 || b.ep.known() != 0 || b.ep.subflows.n != 0 {
+		t.Error(b.listener.early, b.ep.known(), b.ep.subflows.n)
 	}
 }
 

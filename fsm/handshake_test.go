@@ -234,7 +234,7 @@ func TestUnknownToken(t *testing.T) { // R3.2-10, R3.2-16, R3.2-18
 	b.ourISN = 0
 	b.inject("S 0:0(0) <mp_join syn id=1 token=00000001 nonce=00000001>")
 	b.want("RST with reason 1", "R. <mp_tcprst reason=1>")
-	if len(b.ep.subflows) != 0 {
+	if b.ep.subflows.n != 0 {
 		t.Error("state was kept")
 	}
 }

@@ -124,8 +124,8 @@ func TestAnythingAtAll(t *testing.T) {
 			b.ep.HandleTimer(at)
 			drain()
 		}
-		if len(b.ep.subflows) != 0 || b.ep.known() != 0 {
-			t.Fatalf("seed %d: %d subflows, %d tokens are left\n%v", seed, len(b.ep.subflows), b.ep.known(), c.State())
+		if b.ep.subflows.n != 0 || b.ep.known() != 0 {
+			t.Fatalf("seed %d: %d subflows, %d tokens are left\n%v", seed, b.ep.subflows.n, b.ep.known(), c.State())
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (m *manyPaths) checkSubflows() error {
 				ids[l.id] = true
 			}
 			for _, s := range c.subflows {
-				if ep.subflows[s.id.short()] != s {
+				if ep.subflows.find(s.id) != s {
 					return fmt.Errorf("end %d: subflow %v is not in the table", i, s.id)
 				}
 				if s.join.active && !s.worked && s.flow.Available() > 0 {

@@ -133,7 +133,7 @@ func TestIdleMemory(t *testing.T) {
 		}
 		d.conn[i] = nil
 	}
-	if n0, n1 := len(d.ep[0].subflows), len(d.ep[1].subflows); n0+n1 != 0 {
+	if n0, n1 := d.ep[0].subflows.n, d.ep[1].subflows.n; n0+n1 != 0 {
 		t.Errorf("%d and %d subflows are left", n0, n1)
 	}
 	records := d.ep[0].waits.n + d.ep[1].waits.n
@@ -152,8 +152,8 @@ func TestIdleMemory(t *testing.T) {
 		t.Errorf("%d octets for a record of TIME-WAIT, at most 96 are allowed", record)
 	}
 	for i, e := range d.ep {
-		if len(e.subflows) != 0 || e.known() != 0 || e.waits.n != 0 || e.timers.len() != 0 || !e.Deadline().IsZero() {
-			t.Errorf("end %d keeps %d subflows, %d tokens, %d records, %d timers", i, len(e.subflows), e.known(), e.waits.n, e.timers.len())
+		if e.subflows.n != 0 || e.known() != 0 || e.waits.n != 0 || e.timers.len() != 0 || !e.Deadline().IsZero() {
+			t.Errorf("end %d keeps %d subflows, %d tokens, %d records, %d timers", i, e.subflows.n, e.known(), e.waits.n, e.timers.len())
 		}
 	}
 }

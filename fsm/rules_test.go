@@ -327,7 +327,7 @@ func TestExtensibilityBitVersion0(t *testing.T) {
 	b := newBench(t, false, func(c *Config) { c.Versions = OnlyV0 })
 	b.inject("S 0:0(0) <mss 1460, mp_capable v0 BH key=KP>")
 	b.wantIdle("the whole SYN is ignored")
-	assert.Empty(t, b.ep.subflows)
+	assert.Zero(t, b.ep.subflows.n)
 }
 
 // V0-09: version 0 has no MP_TCPRST; MP_FASTCLOSE is there.

@@ -208,9 +208,9 @@ func (w *world) left() error {
 		return err
 	}
 	for i, ep := range w.ep {
-		if len(ep.subflows) != 0 || ep.known() != 0 || ep.waits.n != 0 || ep.embryos.n != 0 || ep.joins.n != 0 || ep.stats.MPCurrEstab != 0 {
+		if ep.subflows.n != 0 || ep.known() != 0 || ep.waits.n != 0 || ep.embryos.n != 0 || ep.joins.n != 0 || ep.stats.MPCurrEstab != 0 {
 			return fmt.Errorf("end %d keeps %d subflows, %d tokens, %d records of TIME-WAIT, %d embryos, %d half-open joins, counts %d connections", i,
-				len(ep.subflows), ep.known(), ep.waits.n, ep.embryos.n, ep.joins.n, ep.stats.MPCurrEstab)
+				ep.subflows.n, ep.known(), ep.waits.n, ep.embryos.n, ep.joins.n, ep.stats.MPCurrEstab)
 		}
 	}
 	return nil

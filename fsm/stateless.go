@@ -24,7 +24,7 @@ func (e *Endpoint) derive() {
 	for i := range e.seed {
 		e.seed[i] = binary.LittleEndian.Uint64(t[8*i:]) | 1
 	}
-	e.embryos.seed, e.joins.seed, e.waits.seed = &e.seed, &e.seed, &e.seed
+	e.subflows.seed, e.embryos.seed, e.joins.seed, e.waits.seed = &e.seed, &e.seed, &e.seed, &e.seed
 }
 
 // statelessSecret is the key we give out where nothing is kept: a keyed hash of what

@@ -74,7 +74,7 @@ func (c *Conn) addSubflow(f *tcp.Flow) *subflow {
 	s.table.Max = c.ep.cfg.MaxMappings
 	c.subflows = append(c.subflows, s)
 	c.couple(s)
-	c.ep.subflows[s.id.short()] = s
+	c.ep.subflows.add(s)
 	if len(c.subflows) == 1 && c.nextIndex == 1 {
 		c.local, c.remote = f.Local(), f.Remote()
 	}

@@ -288,8 +288,8 @@ func (w *world) idle() {
 		w.t.Fatalf("%v\n%s\n%s", err, w.dump(0), w.dump(1))
 	}
 	for i, ep := range w.ep {
-		if len(ep.subflows) != 0 || ep.known() != 0 || ep.waits.n != 0 {
-			w.t.Errorf("end %d keeps %d subflows, %d tokens, %d records of TIME-WAIT", i, len(ep.subflows), ep.known(), ep.waits.n)
+		if ep.subflows.n != 0 || ep.known() != 0 || ep.waits.n != 0 {
+			w.t.Errorf("end %d keeps %d subflows, %d tokens, %d records of TIME-WAIT", i, ep.subflows.n, ep.known(), ep.waits.n)
 		}
 		if ep.embryos.n != 0 || ep.joins.n != 0 || w.listen.halfOpen != 0 {
 			w.t.Errorf("end %d keeps %d embryos, %d half-open joins", i, ep.embryos.n, ep.joins.n)
