@@ -19,6 +19,7 @@ type path struct {
 	srtt   float64 // seconds; 0: not known yet
 	flight int     // octets outstanding when the last ACK came, where that was less than the window
 	mean   float64 // of used, over some round trips; 0: not known yet
+	rest   float64 // of an octet, that the window is still to grow by
 }
 
 // meanOver is how many windows' worth of acknowledgments the mean window looks back: more
@@ -73,5 +74,10 @@ func (p *path) onLoss(s Signal, inFlight int) {
 }
 
 // grow adds an increase in octets: never less than one (RFC 6356 section 3,
-// T6356-02), as windows may be large and acknowledgments small.
-func (p *path) grow(octets float64) { p.cwnd += max(1, int(octets)) }
+// T6356-02), as windows may be large and acknowledgments small. Fractions add up.
+func (p *path) grow(octets float64) {
+	p.rest += octets
+	n := max(1, int(p.rest))
+	p.rest = max(0, p.rest-float64(n))
+	p.cwnd += n
+}

@@ -24,6 +24,6 @@ func Example() {
 		fmt.Printf("grown by %.2f segments\n", float64(cwnd-50*1460)/1460)
 	}
 	// Output:
+	// grown by 0.70 segments
 	// grown by 0.69 segments
-	// grown by 0.68 segments
 }

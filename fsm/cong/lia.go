@@ -23,12 +23,14 @@ func (g *liaGroup) Add(mss int) Controller {
 func (g *liaGroup) Remove(c Controller) { g.remove(func(p *lia) bool { return Controller(p) == c }) }
 
 // alpha is the aggressiveness of the group (RFC 6356 section 3, equation 2,
-// T6356-03) over the sum of its windows, in 1/octets: that sum cancels in
-// equation 1. It is 0 while no round-trip time is known. Windows are means over some
-// round trips: the equation is derived for windows in equilibrium, and the largest of
-// several sawtooths out of step is well above it.
+// T6356-03) over the sum of its windows, in 1/octets, as equation 1 has it. It is 0
+// while no round-trip time is known.
+//
+// The factor itself is computed from means of the windows over some round trips: it is
+// derived for windows in equilibrium, and the largest of several sawtooths out of step
+// is well above that.
 func (g *liaGroup) alpha() float64 {
-	best, sum := 0.0, 0.0
+	best, sum, mean, total := 0.0, 0.0, 0.0, 0.0
 	for _, p := range g.paths {
 		if p.srtt == 0 {
 			continue
@@ -36,11 +38,13 @@ func (g *liaGroup) alpha() float64 {
 		w := p.steady()
 		best = max(best, float64(w/float64(p.srtt*p.srtt)))
 		sum += float64(w / p.srtt)
+		mean += w
+		total += p.used()
 	}
 	if sum == 0 {
 		return 0
 	}
-	return best / float64(sum*sum)
+	return float64(mean*best) / float64(sum*sum) / total
 }
 
 func (c *lia) SetMSS(mss int) { c.setMSS(mss) }
