@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,26 +37,30 @@ func full() bool { return os.Getenv("MPTCP_LIVE") == "full" }
 // of the kernel, on which we are 10.1.k.1 and fd00:0:k::1, and it is 10.1.k.2 and
 // fd00:0:k::2.
 type live struct {
-	t       *testing.T
-	lab     *lab.Lab
-	kernel  *lab.Space
-	ours    *lab.Space // of raw links
-	stack   *Stack
-	links   []link.Link
-	faults  []*faultyLink // where the test wants them
-	conn    *Conn         // of connect
-	socket  *net.TCPConn
-	dir     string // what is kept of a failure
-	file    *os.File
-	buf     *bufio.Writer
-	before  map[string]uint64
-	tainted bool // the path damages packets, so findings are to be expected
+	t        *testing.T
+	lab      *lab.Lab
+	kernel   *lab.Space
+	ours     *lab.Space // of raw links
+	stack    *Stack
+	links    []link.Link
+	faults   []*faultyLink // where the test wants them
+	conn     *Conn         // of connect
+	socket   *net.TCPConn
+	dir      string // what is kept of a failure
+	file     *os.File
+	buf      *bufio.Writer
+	before   map[string]uint64 // counters of the kernel when the test began
+	base     Stats             // and ours
+	prepared bool              // subflowWays.prepare was called
+	tainted  bool              // the path damages packets, so findings are to be expected
 }
 
 // liveConfig says what a test wants.
 type liveConfig struct {
-	paths  int    // default 1
-	kind   string // "tun" (default), "tun-plain" without offload, "raw", "raw-plain"
+	paths int // default 1
+	// kind is "tun" (default), "raw" with an address of its own, or "shared": raw with
+	// the address of the kernel on our side; "-plain" behind it stands for no offload.
+	kind   string
 	config Config
 	faulty bool // links are faultyLinks
 }
@@ -68,7 +73,7 @@ func newLive(t *testing.T, c liveConfig) *live {
 	}
 	v := &live{t: t, lab: lab.Test(t, "ss")}
 	v.kernel = v.lab.Space("kernel")
-	if c.kind == "raw" || c.kind == "raw-plain" {
+	if strings.HasPrefix(c.kind, "raw") || strings.HasPrefix(c.kind, "shared") {
 		v.ours = v.lab.Space("ours")
 	}
 	var err error
@@ -114,11 +119,15 @@ func (v *live) addPath(k int, c liveConfig) {
 	ours, theirs := []netip.Prefix{prefix(4, k, 1), prefix(6, k, 1)}, []string{prefix(4, k, 2).String(), prefix(6, k, 2).String()}
 	spec, where := fmt.Sprintf("tun:path%d,%s,%s,kernel=%s,kernel=%s", k, ours[0], ours[1], prefix(4, k, 2).Addr(), prefix(6, k, 2).Addr()), v.kernel
 	if v.ours != nil {
-		spec, where = fmt.Sprintf("raw:path%d,%s,%s", k, ours[0], ours[1]), v.ours
 		dev := fmt.Sprintf("path%d", k)
-		v.lab.Link(v.ours.Dev(dev), v.kernel.Dev(dev, theirs...))
+		spec, where = fmt.Sprintf("raw:%s,%s,%s", dev, ours[0], ours[1]), v.ours
+		var own []string
+		if strings.HasPrefix(c.kind, "shared") {
+			spec, own = "raw:"+dev, []string{ours[0].String(), ours[1].String()}
+		}
+		v.lab.Link(v.ours.Dev(dev, own...), v.kernel.Dev(dev, theirs...))
 	}
-	if c.kind == "tun-plain" || c.kind == "raw-plain" {
+	if strings.HasSuffix(c.kind, "-plain") {
 		spec += ",offload=off"
 	}
 	var l link.Link
@@ -139,6 +148,17 @@ func (v *live) addPath(k int, c liveConfig) {
 func (v *live) awaitPaths() {
 	v.t.Helper()
 	waitFor(v.t, "the kernel's addresses are not ready", func() bool { return v.ready() >= len(v.links) })
+	// Neighbours are found, too, when a port where nobody listens has refused us.
+	for k := range v.links {
+		for _, family := range []int{4, 6} {
+			to := netip.AddrPortFrom(prefix(family, k, 2).Addr(), 1).String()
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			_, err := v.stack.DialFrom(ctx, prefix(family, k, 1).Addr(), "tcp", to)
+			cancel()
+			require.ErrorIs(v.t, err, syscall.ECONNREFUSED)
+		}
+	}
+	v.base = v.stack.Stats()
 }
 
 // finish ends the stack, judges the capture, and keeps it where the test has failed.
@@ -421,6 +441,6 @@ func (v *live) agree() {
 	v.t.Helper()
 	s := v.stack.Stats().MPTCP
 	for _, p := range pairs {
-		assert.Equal(v.t, v.counted("MPTcpExt"+p.kernel), p.ours(&s), "%s: ours, and the kernel's %s", p.name, p.kernel)
+		assert.Equal(v.t, v.counted("MPTcpExt"+p.kernel), p.ours(&s)-p.ours(&v.base.MPTCP), "%s: ours, and the kernel's %s", p.name, p.kernel)
 	}
 }

@@ -87,7 +87,8 @@ func (v *live) spread(way, n int) (*Conn, *net.TCPConn) {
 	v.t.Helper()
 	w := subflowWays[way]
 	v.kernel.Limits(8, 8)
-	if w.prepare != nil {
+	if w.prepare != nil && !v.prepared {
+		v.prepared = true
 		for k := 1; k < n; k++ {
 			w.prepare(v, k)
 		}

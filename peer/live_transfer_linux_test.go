@@ -16,7 +16,7 @@ func TestLiveTransfer(t *testing.T) {
 	if full() {
 		sizes = append(sizes, 200<<20)
 	}
-	for _, kind := range []string{"tun", "tun-plain"} {
+	for _, kind := range []string{"tun", "tun-plain", "raw", "raw-plain", "shared"} {
 		for _, who := range []role{client, server} {
 			for _, family := range []int{4, 6} {
 				for _, n := range sizes {
