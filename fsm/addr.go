@@ -202,7 +202,7 @@ func (c *Conn) kickSignals(now time.Time) {
 }
 
 // silent reports whether s shows signs of being dead.
-func (s *subflow) silent() bool { return s.stale || s.ask.since != 0 || s.flow.Timeouts() > 0 }
+func (s *subflow) silent() bool { return s.stale || s.ask != nil || s.flow.Timeouts() > 0 }
 
 // onSignal repeats what was not echoed.
 func (c *Conn) onSignal(now time.Time) {

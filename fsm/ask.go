@@ -10,7 +10,7 @@ import (
 // says it is not (RFC 8684 section 3.4.2): anyone who sees the connection can forge
 // that, so the path is asked first.
 type ask struct {
-	since int64 // when the first keepalive was due; 0: nothing is asked
+	since int64 // when the first keepalive was due
 	next  int64 // when the next one is
 	wait  int64 // how long the last was waited for
 	tries int
@@ -21,10 +21,10 @@ const maxAsks = 3
 
 // askPath begins to ask on s. Until the answer comes s is as good as a backup.
 func (c *Conn) askPath(now time.Time, s *subflow) {
-	if s.ask.since != 0 || !s.up || s.doomed {
+	if s.ask != nil || !s.up || s.doomed {
 		return // it is being asked: a flood of REMOVE_ADDRs causes no flood of probes
 	}
-	s.ask.since, s.ask.wait = nanos(now), int64(s.flow.RTO())
+	s.ask = &ask{since: nanos(now), wait: int64(s.flow.RTO())}
 	c.askAgain(now, s)
 	c.timers.arm(timerAsk, sooner(c.timers[timerAsk], s.ask.next))
 }
@@ -43,9 +43,9 @@ func (c *Conn) onAsk(now time.Time) {
 	next, t := int64(0), nanos(now)
 	for _, s := range c.subflows {
 		switch {
-		case s.ask.since == 0 || s.doomed:
+		case s.ask == nil || s.doomed:
 		case nanos(s.flow.LastHeard()) > s.ask.since:
-			s.ask = ask{}
+			s.ask = nil
 			c.ep.trace(now, c, "RmAddr: the path answers")
 		case t < s.ask.next:
 			next = sooner(next, s.ask.next)
@@ -53,11 +53,11 @@ func (c *Conn) onAsk(now time.Time) {
 			c.askAgain(now, s)
 			next = sooner(next, s.ask.next)
 		case c.otherUp(s):
-			s.ask = ask{}
+			s.ask = nil
 			c.ep.stats.RmSubflow++
 			c.resetSubflow(now, s, wire.ResetUnacceptable)
 		default:
-			s.ask = ask{} // the last one: TCP's own patience decides
+			s.ask = nil // the last one: TCP's own patience decides
 		}
 	}
 	c.timers.arm(timerAsk, next)

@@ -156,6 +156,11 @@ type Config struct {
 	// address of a path that went is withdrawn.
 	PathManager func() pathmgr.Manager
 
+	// NoRejoin leaves a connection that a fault has left without any subflow to its path
+	// manager. By default the side that opened it tries to join between the two first
+	// addresses, five times in half a minute.
+	NoRejoin bool
+
 	// JoinTimeout is how long a join is tried, by either side: default 15 s, in which
 	// four SYNs are sent.
 	JoinTimeout time.Duration

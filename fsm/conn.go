@@ -58,6 +58,7 @@ type Conn struct {
 	turn          int // the subflow polled first
 	signals       []signal
 	remoteAddrs   []RemoteAddr
+	rejoins       uint8       // tries since a subflow was up
 	mgr           *managed    // nil: passive, or not yet
 	localAddrs    []localAddr // our addresses but the first, with their ids
 	lastID        uint8       // given last
@@ -343,6 +344,9 @@ func (c *Conn) handleTimer(now time.Time) {
 	if c.timers.expired(timerAsk, t) {
 		c.onAsk(now)
 	}
+	if c.timers.expired(timerRejoin, t) {
+		c.onRejoin(now)
+	}
 	if c.timers.expired(timerManage, t) {
 		c.manage(now, pathmgr.Event{Kind: pathmgr.Woken})
 	}
@@ -404,10 +408,18 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 		c.end(now, c.flowError(err))
 	case c.finished, c.snd.finAcked && c.rcv.finDone:
 		c.end(now, nil)
-	case !c.timers.armed(timerLonely):
+	default:
+		c.forgetFailure()
+		if c.anyUp() == nil && c.snd.una < c.snd.next {
+			// All that is not acknowledged goes over the next, in the order of the stream.
+			c.snd.again = append(c.snd.again[:0], extent{c.snd.una, c.snd.next})
+		}
 		// A RST or FIN ends its subflow only (R3.3-07, R3.3.3-01, R4-05). The time runs
 		// from the loss of the last: joins that are not proven do not stretch it.
-		c.timers.arm(timerLonely, nanos(now)+int64(c.ep.cfg.NoSubflow))
+		if !c.timers.armed(timerLonely) {
+			c.timers.arm(timerLonely, nanos(now)+int64(c.ep.cfg.NoSubflow))
+		}
+		c.tryAgain(now, s, err)
 	}
 }
 

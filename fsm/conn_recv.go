@@ -32,6 +32,9 @@ type receiveState struct {
 type pendingMap struct {
 	s *subflow
 	m dataseq.Mapping
+	// from is where in the stream its octets begin that no other mapping has shown to be
+	// right.
+	from uint64
 }
 
 // overrun is by how much more than the receive buffer a connection may hold. Linux learns
@@ -234,6 +237,13 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 			s.held.forget(off, len(seg.Payload))
 		}
 	}
+	if c.fb.failed && c.nextIndex > 1 && m.Sub >= c.fb.sub && m.Data-m.Sub != c.fb.data-c.fb.sub {
+		// What follows the failed mapping is not in the order of the stream: other
+		// subflows had the rest (R3.7-12).
+		c.ep.stats.FallbackFailed++
+		c.resetSubflow(now, s, wire.ResetMiddlebox)
+		return false
+	}
 	switch s.table.Add(m) {
 	case dataseq.ErrFull:
 		return false // refused before it is acknowledged
@@ -248,7 +258,9 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 		return true
 	case nil:
 		s.anyMap, s.givenUp = true, 0
-		s.end = max(s.end, m.End())
+		if m.End() >= s.end {
+			s.end, s.endData = m.End(), m.DataEnd()
+		}
 		c.rcv.top = max(c.rcv.top, m.DataEnd())
 		if m.Fin && !m.HasSum {
 			c.noteFin(m.DataEnd())
@@ -306,6 +318,9 @@ func (c *Conn) takeData(now time.Time, s *subflow, in tcp.In, seg *wire.Segment,
 			} else {
 				n -= s.table.Feed(off, p[:n])
 			}
+		}
+		if m.HasSum {
+			c.supersede(s, m.Shift(off), n)
 		}
 		k := c.insert(s, m.Shift(off), p[:n])
 		keep(off, k)
@@ -368,7 +383,7 @@ func (c *Conn) judge(now time.Time, s *subflow, m dataseq.Mapping, off uint64) {
 	switch v {
 	case dataseq.Incomplete:
 		if i < 0 && m.DataEnd() > c.rcv.next {
-			c.rcv.pending = append(c.rcv.pending, pendingMap{s, m})
+			c.rcv.pending = append(c.rcv.pending, pendingMap{s, m, m.Data})
 		}
 		return
 	case dataseq.Good:
@@ -385,7 +400,10 @@ func (c *Conn) judge(now time.Time, s *subflow, m dataseq.Mapping, off uint64) {
 		c.rcv.pending[n] = pendingMap{}
 		c.rcv.pending = c.rcv.pending[:n]
 	}
-	if v == dataseq.Bad {
+	switch v {
+	case dataseq.Good:
+		c.vouch(s, m)
+	case dataseq.Bad:
 		c.badChecksum(now, s, m)
 	}
 }
@@ -407,6 +425,29 @@ func (c *Conn) dropHopeless(s *subflow, below uint64) {
 	}
 	clear(p[n:])
 	c.rcv.pending = p[:n]
+}
+
+// supersede makes room for octets that come again, on s: those of mappings on other
+// subflows that are not known to be right may be wrong, or never will be known to be
+// right, because their subflow is dead. The latest are kept, and their mapping decides.
+func (c *Conn) supersede(s *subflow, data uint64, n int) {
+	for i := range c.rcv.pending {
+		p := &c.rcv.pending[i]
+		lo, hi := max(data, p.from, c.rcv.next), min(data+uint64(n), p.m.DataEnd())
+		if p.s != s && lo < hi {
+			c.rcv.buf.Remove(lo, hi)
+		}
+	}
+}
+
+// vouch notes that m, on s, was shown to be right: what other subflows brought of the same
+// octets and is still pending waits no more, from its beginning on.
+func (c *Conn) vouch(s *subflow, m dataseq.Mapping) {
+	for i := range c.rcv.pending {
+		if p := &c.rcv.pending[i]; p.s != s && m.Data <= p.from && p.from < m.DataEnd() {
+			p.from = m.DataEnd()
+		}
+	}
 }
 
 func (c *Conn) findPending(s *subflow, m dataseq.Mapping) int {
@@ -448,7 +489,9 @@ func (c *Conn) advance(now time.Time) {
 	r := &c.rcv
 	limit := r.buf.Edge()
 	for i := range r.pending {
-		limit = min(limit, r.pending[i].m.Data)
+		if p := &r.pending[i]; p.from < p.m.DataEnd() {
+			limit = min(limit, p.from)
+		}
 	}
 	if c.fb.failed && !c.fb.done {
 		limit = min(limit, c.fb.data)

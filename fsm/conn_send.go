@@ -206,7 +206,7 @@ func canSend(f *tcp.Flow) bool {
 // spare reports whether s is a backup, or as good as one: somebody said that its address
 // is gone, or the peer has closed its half and waits for ours.
 func (s *subflow) spare() bool {
-	return s.join.backup || s.join.ownBackup || s.ask.since != 0 || s.leaving()
+	return s.join.backup || s.join.ownBackup || s.ask != nil || s.leaving()
 }
 
 // flowRoom returns how many octets of [from, to) the flow of s would take in one mapping

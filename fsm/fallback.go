@@ -48,7 +48,34 @@ func (c *Conn) contiguous(s *subflow) bool {
 	if s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0) {
 		return false
 	}
-	return c.whole(s)
+	return c.based(s) && c.whole(s)
+}
+
+// based reports whether it is known where in the stream the octets behind the last mapping
+// of s belong: at its end, if no other subflow has brought a mapping from beyond it, and
+// at the beginning of the first subflow.
+func (c *Conn) based(s *subflow) bool {
+	return s.endData == c.rcv.top && (s.anyMap || s.index == 0)
+}
+
+// ordered reports whether our stream could go on in the order of s, without mappings: all
+// that is not acknowledged is on it, once and in order.
+func (c *Conn) ordered(s *subflow) bool {
+	snd, m := &c.snd, &s.maps
+	for _, x := range snd.again {
+		if max(x.lo, snd.una) < x.hi {
+			return false
+		}
+	}
+	for i := 1; i < m.len(); i++ {
+		if m.at(i).data != m.at(i-1).dataEnd() {
+			return false
+		}
+	}
+	if m.len() == 0 {
+		return snd.una == snd.next
+	}
+	return m.at(0).data <= snd.una && m.at(m.len()-1).dataEnd() == snd.next
 }
 
 // whole is contiguous for a peer that says itself that its stream goes on in subflow
@@ -112,7 +139,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 		c.ep.stats.MPCurrEstab--
 	}
 	if !c.fb.failed && s != nil && s.anyMap {
-		c.fb.sub, c.fb.data = s.end, c.rcv.top
+		c.fb.sub, c.fb.data = s.end, s.endData
 	}
 	c.rcv.pending = nil
 	c.rcv.hasFin = c.rcv.hasFin && c.rcv.finDone
@@ -171,7 +198,7 @@ func (c *Conn) takeRaw(off uint64, p []byte, s *subflow) (kept int) {
 // fallBackSender falls back because the peer's segments have lost their options. The
 // infinite mapping tells a peer whose segments have not (R3.7-04).
 func (c *Conn) fallBackSender(now time.Time, s *subflow) bool {
-	if s.maps.odd > 0 || !c.sole(s) || !c.contiguous(s) {
+	if !c.ordered(s) || !c.sole(s) || !c.contiguous(s) {
 		// The only subflow carries data twice, or something was given up: no TCP could
 		// make a stream of it. The peer may merely be in doubt, so be slow to despair.
 		if s.bare != 0 && nanos(now)-s.bare < 4*int64(s.flow.RTO()) {
@@ -232,7 +259,7 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 	c.ep.trace(now, c, "DataCsumErr")
 	s.failDSN, s.sendFail = c.peer.space.DSN(m.Data), true
 	lo := max(m.Data, c.rcv.next)
-	if !c.sole(s) || m.Data > c.rcv.next && !c.whole(s) || m.Data < c.rcv.next || !c.plausible(s, m) {
+	if !c.sole(s) || m.Data > c.rcv.next && !c.whole(s) || m.Data < c.rcv.next || !c.plausible(s, m) || !c.alone(s, m) {
 		// R3.7-06, R3.7-12: what this subflow brought from there on is worth nothing.
 		c.rcv.buf.Remove(lo, max(lo, m.DataEnd()))
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
@@ -247,11 +274,31 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.RTO()))
 }
 
+// alone reports whether the octets of s from m on are those of the stream, as far as is
+// known, and not a part of them of which subflows that are gone had the rest; and the same
+// of our own octets there, as a fallback is one of both directions.
+func (c *Conn) alone(s *subflow, m dataseq.Mapping) bool {
+	return c.nextIndex == 1 || s.endData == c.rcv.top && s.endData-s.end == m.Data-m.Sub && c.ordered(s)
+}
+
 // plausible reports whether m, whose checksum is wrong, goes on where the mappings did
 // that were right. If not, it may be the mapping itself that was changed on its way:
 // nobody knows where its octets belong, and it is no place to begin a fallback at.
 func (c *Conn) plausible(s *subflow, m dataseq.Mapping) bool {
 	return m.Data-m.Sub == s.good.data-s.good.sub || m.Sub == s.good.sub && m.Data == c.rcv.next
+}
+
+// forgetFailure is called when the only subflow is gone before a fallback came of its
+// failed checksum: what was held of it for that is worth nothing, and the rest of the
+// stream will come again, with mappings, on another.
+func (c *Conn) forgetFailure() {
+	if !c.fb.failed || c.fb.done {
+		return
+	}
+	c.rcv.buf.Remove(c.rcv.next, c.rcv.next+1<<40)
+	c.rcv.top = c.rcv.next
+	c.fb = fallback{cause: c.fb.cause}
+	c.timers.stop(timerUnmapped)
 }
 
 // failing reports whether an MP_FAIL of ours waits for its answer: it goes on every
@@ -307,12 +354,12 @@ func (c *Conn) takeFail(now time.Time, s *subflow, seg *wire.Segment, o *options
 	if seg.Flags.Has(wire.RST) || !c.sole(s) {
 		return true
 	}
-	if c.fb.failed {
+	if c.fb.failed && c.ordered(s) {
 		c.fb.announce = true
 		c.fallBack(now, s, nil, "") // the answer to ours
 		return true
 	}
-	if s.maps.odd > 0 || !c.whole(s) {
+	if c.fb.failed || !c.ordered(s) || !c.based(s) || !c.whole(s) {
 		c.ep.stats.FallbackFailed++
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
 		return false

@@ -196,6 +196,7 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 		s.flow.RequestAck()
 	}
 	c.timers.stop(timerLonely)
+	c.timers.stop(timerRejoin)
 	c.withdrawLost(now)
 	c.manage(now, pathmgr.Event{Kind: pathmgr.SubflowUp, Local: s.id.local, Remote: s.id.remote})
 }

@@ -110,6 +110,34 @@ func (c *Conn) subflowLost(now time.Time, s *subflow, err error) {
 	c.manage(now, ev)
 }
 
+// A connection that a fault has left without any subflow is opened again by the side that
+// opened it: between the two first addresses, whatever manages its paths. Boxes reset
+// connections, and the RFC has us do so where one meddled (section 3.7): with TCP that is
+// the end, here it need not be. The path is the one that failed, so a reset that says
+// that there is no use is heeded (section 3.6), but for the one that blames a box.
+func (c *Conn) tryAgain(now time.Time, s *subflow, err error) {
+	if !c.opener || c.ep.cfg.NoRejoin || c.peerNoJoin || s.rst.has && !s.rst.Transient && s.rst.MPTCPRst.Reason.Known() != wire.ResetMiddlebox {
+		return
+	}
+	if _, ok := err.(*tcp.PeerError); !ok && !(s.doomed && s.reset.reason == uint8(wire.ResetMiddlebox)) || c.rejoins >= maxRejoins {
+		return
+	}
+	c.timers.arm(timerRejoin, nanos(now)+int64(firstRejoin)<<c.rejoins)
+	c.rejoins++
+}
+
+const (
+	firstRejoin = time.Second
+	maxRejoins  = 5 // in 31 s, of the 60 that a connection is kept
+)
+
+// onRejoin is the time to try.
+func (c *Conn) onRejoin(now time.Time) {
+	if c.anyUp() == nil && len(c.subflows) == 0 && c.timers.armed(timerLonely) {
+		_ = c.Join(now, netip.AddrPortFrom(c.local.Addr(), 0), c.remote, false)
+	}
+}
+
 // heardReset is the MP_TCPRST of a RST that came.
 type heardReset struct {
 	wire.MPTCPRst

@@ -77,7 +77,7 @@ func (m *manyPaths) checkSubflows() error {
 				if s.join.active && !s.worked && s.flow.Available() > 0 {
 					return fmt.Errorf("invariant 10: end %d has %d octets on a join that is not proven", i, s.flow.Available())
 				}
-				if s.join.active && !c.hs.proven {
+				if s.join.opener && !c.hs.proven {
 					return fmt.Errorf("invariant 11: end %d joins before the connection is proven", i)
 				}
 				if x := c.anyUp(); s.up && c.mode == plain && !s.doomed && x != s {
@@ -238,6 +238,57 @@ func (m *manyPaths) resetOne(k int) {
 				seg := wire.Segment{Src: x.id.remote, Dst: x.id.local, Seq: x.flow.IRS() + 1 + uint32(x.flow.Received()), Flags: wire.RST}
 				m.ep[i].HandleSegment(m.w.Now(), &seg)
 				break
+			}
+		}
+	}
+}
+
+// Paper section 4.1, P-4.1-01, P-3.3.6-02, with two to four subflows, each through a box
+// that changes words: the subflows are reset one after the other, with MP_FAIL and reason
+// 6, the last falls back, and the stream is what TCP would give. Where the last cannot
+// fall back either (what it brought has a hole), the connection is joined again.
+func TestEverySubflowModified(t *testing.T) {
+	for n := 2; n <= 4; n++ {
+		for _, after := range []string{"", " after=3whs", " after=50000B", " after=200000B"} {
+			for _, back := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%d%s back=%v", n, after, back), func(t *testing.T) {
+					var chains [][]string
+					for k := range n {
+						box := "payload find=PORT put=TROP dir=c2s" + after
+						if k == 0 && !strings.Contains(after, "B") {
+							box += " after=30000B" // or it would fall back before there are others
+							box = strings.Replace(box, " after=3whs", "", 1)
+						}
+						if back {
+							box = strings.Replace(box, " dir=c2s", "", 1)
+						}
+						chains = append(chains, []string{box, fmt.Sprintf("link delay=%dms rate=%dMbit buffer=100ms", 10+7*k, 3+k)})
+					}
+					m := newManyPaths(t, uint64(70+n), testConfig(1, mesh), testConfig(2), chains...)
+					m.altered = true
+					m.app[0].out, m.app[1].out = text(1_200_000), text(300_000)
+					m.app[0].closing, m.app[1].closing = true, true
+					m.dial()
+					if err := m.w.RunUntil(m.done, 10*time.Minute); err != nil {
+						t.Fatalf("%v\n%s\n%s", err, m.dump(0), m.dump(1))
+					}
+					for i := range 2 {
+						got := strings.ReplaceAll(m.app[i].in.String(), "TROP", "PORT")
+						if got != string(m.app[1-i].out) {
+							t.Errorf("end %d read %d octets, not those sent with some words changed", i, len(got))
+						}
+					}
+					a, b := m.ep[0].stats, m.ep[1].stats
+					failed, fails, resets := a.DataCsumErr+b.DataCsumErr, a.MPFailTx+b.MPFailTx, a.MPRstTx+b.MPRstTx
+					if failed < uint64(n) || fails < uint64(n) || resets < uint64(n-1) {
+						t.Errorf("%d checksums failed, %d MP_FAIL, %d resets with a reason", failed, fails, resets)
+					}
+					// Where each subflow is left alone for a while, another join will do.
+					if after != " after=200000B" && m.app[1].conn.Multipath() {
+						t.Error("it did not fall back")
+					}
+					m.idle()
+				})
 			}
 		}
 	}

@@ -33,8 +33,8 @@ type subflow struct {
 
 	reset  resetOption
 	rst    heardReset
-	ask    ask
-	missed int // expiries of the data-level timer since it last delivered anything of what was missing
+	ask    *ask // nil: nothing is asked
+	missed int  // expiries of the data-level timer since it last delivered anything of what was missing
 
 	// Sending.
 	maps      mappings
@@ -50,6 +50,7 @@ type subflow struct {
 	table   dataseq.Table
 	held    held
 	end     uint64 // end of the mapping that reaches farthest in the subflow
+	endData uint64 // where the octets of that end in the stream
 	good    goodEnd
 	optAt   int64  // when an MPTCP option arrived last
 	givenUp int    // octets without a mapping given up since a mapping came last; each time counts for some

@@ -15,6 +15,7 @@ const (
 	timerSignal                 // signals wait, or are not echoed
 	timerJoin                   // third ACKs of joins are not answered
 	timerAsk                    // keepalives on withdrawn paths are not answered
+	timerRejoin                 // no subflow is left, and one is to be tried
 	timerManage                 // the path manager asked to be woken
 	numTimers
 )

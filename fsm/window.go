@@ -80,6 +80,9 @@ func (c *Conn) dataAcked(now time.Time, a uint64) {
 	}
 	progress := a > snd.una
 	snd.una = max(snd.una, a)
+	if progress {
+		c.rejoins = 0
+	}
 	snd.tries = 0
 	snd.advanced = true
 	c.tuneSend()
