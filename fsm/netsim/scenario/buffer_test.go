@@ -131,3 +131,18 @@ func TestWiFiAndWeak3G(t *testing.T) {
 		}
 	}
 }
+
+// F-09: WiFi of no more than 3G's 2 Mb/s. A quarter more than TCP with 100 KB, almost
+// double with 500 KB, and never less.
+func TestWiFiLike3G(t *testing.T) {
+	sizes, long := []int{50, 100, 200, 500}, 60*time.Second
+	if full() {
+		long = 300 * time.Second
+	}
+	good, _ := sweep(t, sizes, 10*time.Second, long, SlowWiFi, Mobile)
+	for kb, least := range map[int]float64{50: 0.97 / options, 100: 1.2, 200: 1.5, 500: 1.8} {
+		if r := good[m12][kb] / good[tcp][kb]; r < least {
+			t.Errorf("%d KB: %.2f of TCP", kb, r)
+		}
+	}
+}

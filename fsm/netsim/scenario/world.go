@@ -26,6 +26,13 @@ type Flow struct {
 	Read             uint64 // octets that the acceptor's application read
 	Paths            []*netsim.Path
 
+	// Block, if set before the run, has the application write blocks of so many octets
+	// and note in Latency how long each took from the write of its first octet to the
+	// reading of its last.
+	Block   int
+	Latency []time.Duration
+	begun   []time.Duration // when the blocks under way were begun
+
 	w        *World
 	number   int
 	joins    int       // subflows asked for
@@ -122,6 +129,11 @@ func (f *Flow) write(now time.Time) {
 		if k == 0 || err != nil {
 			break
 		}
+		if f.Block > 0 {
+			for b := f.Block * len(f.begun); b < int(c.Info().Written); b += f.Block {
+				f.begun = append(f.begun, now.Sub(netsim.Epoch))
+			}
+		}
 		n -= k
 	}
 	for _, _, ok := f.Hosts[0].PollEvent(); ok; _, _, ok = f.Hosts[0].PollEvent() {
@@ -162,6 +174,9 @@ func (f *Flow) read(now time.Time) {
 			}
 			f.Read += uint64(k)
 			p = p[k:]
+			for f.Block > 0 && int(f.Read) >= (len(f.Latency)+1)*f.Block {
+				f.Latency = append(f.Latency, now.Sub(netsim.Epoch)-f.begun[len(f.Latency)])
+			}
 		}
 		if err != nil && err != io.EOF && f.err == nil {
 			f.err = err
