@@ -21,6 +21,7 @@ func TestLiveTransfer(t *testing.T) {
 			for _, family := range []int{4, 6} {
 				for _, n := range sizes {
 					t.Run(fmt.Sprintf("%s/%s/IPv%d/%d", kind, who, family, n), func(t *testing.T) {
+						t.Parallel()
 						v := newLive(t, liveConfig{kind: kind, config: Config{Endpoint: fsm.Config{NoChecksum: n&1 == 0}}})
 						c, k := v.connect(who, family, true)
 						exchange(t, c, k, n)

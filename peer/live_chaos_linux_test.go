@@ -1,0 +1,174 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mptcp-go/mptcp/fsm"
+)
+
+// Each kind of fault alone, in both directions of both paths: octets arrive as they were
+// sent.
+func TestLiveFaults(t *testing.T) {
+	n := 256 << 10
+	if full() {
+		n = 4 << 20
+	}
+	for _, k := range []struct {
+		name string
+		f    faults
+	}{
+		{"1 % loss", faults{loss: 0.01}},
+		{"10 % loss", faults{loss: 0.1}},
+		{"10 % out of order", faults{reorder: 0.1}},
+		{"10 % duplicates", faults{duplicate: 0.1}},
+		{"2 % corrupt", faults{corrupt: 0.02}},
+		{"some of everything", faults{loss: 0.01, reorder: 0.02, duplicate: 0.02, corrupt: 0.01}},
+	} {
+		for _, way := range []int{byUs, byKernel} {
+			t.Run(fmt.Sprintf("%s/%s", k.name, subflowWays[way].name), func(t *testing.T) {
+				t.Parallel()
+				v := newLive(t, liveConfig{paths: 2, kind: "tun-plain", faulty: true})
+				v.tainted = k.f.corrupt > 0
+				c, s := v.spread(way, 2)
+				for _, f := range v.faults {
+					f.set(k.f)
+				}
+				_ = s.SetDeadline(time.Now().Add(60 * time.Second))
+				_ = c.SetDeadline(time.Now().Add(60 * time.Second))
+				exchange(t, c, s, n)
+				for _, f := range v.faults {
+					f.set(faults{})
+				}
+				assert.NoError(t, c.Close())
+				assert.NoError(t, s.Close())
+				v.closed()
+			})
+		}
+	}
+}
+
+// Many short transfers, many at a time, each path with faults that change: octets equal,
+// nothing stuck, nothing left. 100 of them, 1000 in the full run.
+func TestLiveManyShort(t *testing.T) {
+	total, atOnce := 100, 20
+	if full() {
+		total = 1000
+	}
+	const seed = 2012
+	before := runtime.NumGoroutine()
+	v := newLive(t, liveConfig{paths: 2, kind: "tun-plain", faulty: true,
+		config: Config{Endpoint: fsm.Config{CloseWait: 20 * time.Second}}})
+	v.tainted = true // packets are corrupted
+	v.kernel.Limits(8, 8)
+	r := rand.New(rand.NewPCG(seed, 0))
+	stop := make(chan struct{})
+	var weather sync.WaitGroup
+	weather.Add(1)
+	go func() {
+		defer weather.Done()
+		for {
+			for _, f := range v.faults {
+				f.set(faults{loss: r.Float64() * 0.1, reorder: r.Float64() * 0.1, duplicate: r.Float64() * 0.1, corrupt: r.Float64() * 0.02})
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+
+	l, err := v.stack.Listen("tcp", ":0")
+	require.NoError(t, err)
+	k := v.listenKernel(true, ":0")
+	kernelPort := k.Addr().(*net.TCPAddr).AddrPort().Port()
+	go echoAll(func() (duplex, error) { return l.AcceptConn() })
+	go echoAll(func() (duplex, error) { return k.AcceptTCP() })
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range total {
+		slots <- struct{}{}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			defer func() { <-slots }()
+			luck := rand.New(rand.NewPCG(seed, uint64(i)))
+			octets := make([]byte, 1+luck.IntN(64<<10))
+			_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(octets)
+			family, path := 4+2*luck.IntN(2), luck.IntN(2)
+			var c duplex
+			var err error
+			if i&1 == 0 {
+				var m *Conn
+				m, err = dialFor(v.stack, netip.AddrPortFrom(prefix(family, path, 2).Addr(), kernelPort))
+				if err == nil {
+					go func() { // a second subflow, if the connection lives long enough
+						time.Sleep(20 * time.Millisecond)
+						_ = m.Join(prefix(family, 1-path, 1).Addr(), netip.AddrPortFrom(prefix(family, 1-path, 2).Addr(), kernelPort), false)
+					}()
+				}
+				c = m
+			} else {
+				c, err = v.dialKernel(true, netip.AddrPortFrom(prefix(family, path, 1).Addr(), l.locals[0].Port()).String())
+			}
+			if !assert.NoError(t, err, "connection %d", i) {
+				return
+			}
+			nc := c.(net.Conn)
+			_ = nc.SetDeadline(time.Now().Add(90 * time.Second))
+			go func() {
+				_, err := c.Write(octets)
+				assert.NoError(t, err, "connection %d", i)
+				assert.NoError(t, c.CloseWrite(), "connection %d", i)
+			}()
+			got, err := io.ReadAll(c)
+			assert.NoError(t, err, "connection %d", i)
+			assert.True(t, string(octets) == string(got), "connection %d: %d octets of %d came back, or others", i, len(got), len(octets))
+			assert.NoError(t, nc.Close(), "connection %d", i)
+		}()
+	}
+	wg.Wait()
+	close(stop)
+	weather.Wait()
+	for _, f := range v.faults {
+		f.set(faults{})
+	}
+	_ = l.Close()
+	_ = k.Close()
+	v.closed()
+	_ = v.stack.Close()
+	waitFor(t, "goroutines left", func() bool { return runtime.NumGoroutine() <= before+8 })
+}
+
+func dialFor(s *Stack, to netip.AddrPort) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	return s.Dial(ctx, "tcp", to.String())
+}
+
+// echoAll sends back what comes on each connection, until there are no more.
+func echoAll(accept func() (duplex, error)) {
+	for {
+		c, err := accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+			_ = c.CloseWrite()
+			_ = c.(net.Conn).Close()
+		}()
+	}
+}
