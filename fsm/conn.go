@@ -48,6 +48,7 @@ type Conn struct {
 	opener        bool
 	mode          mode
 	version       wire.Version
+	lastID        uint8 // given last
 	own, peer     side
 	checksum      bool
 	peerNoJoin    bool
@@ -61,11 +62,9 @@ type Conn struct {
 	rejoins       uint8       // tries since a subflow was up
 	mgr           *managed    // nil: passive, or not yet
 	localAddrs    []localAddr // our addresses but the first, with their ids
-	lastID        uint8       // given last
 	sched         sched.Scheduler
 	group         cong.Group // what couples the subflows; nil before the first, and in plain TCP
 
-	fo  fastOpen
 	snd sendState
 	rcv receiveState
 	fb  fallback
@@ -79,6 +78,7 @@ type Conn struct {
 	finished bool // both directions are done
 
 	runnable bool
+	fo       fastOpen
 	pending  Event
 	alarm    int32 // number in Endpoint.timers, and one; 0: no deadline
 }

@@ -10,13 +10,13 @@ import (
 type ackState struct {
 	due     bool // an ACK goes out with the next segment, or alone
 	pure    bool // ...and alone even if there is data to send
+	updates bool // only a larger window is to be told
 	quick   int  // segments still to be acknowledged at once
 	octets  int  // in-order octets not acknowledged yet
 	last    int64
 	dsack   [2]int64 // duplicate to report in the next ACK (RFC 2883); equal: none
 	heads   [4]int64 // an offset in each of the ranges changed last, latest first
 	nHeads  int
-	updates bool // only a larger window is to be told
 }
 
 // quickAtStart is how many segments are acknowledged one by one when a peer in

@@ -27,7 +27,7 @@ func (f *Flow) AppendState(b []byte) []byte {
 	}
 	b = append(b, byte(f.state), byte(f.snd.mode))
 	flags(f.passive, f.shook, f.fastOpen, f.synQueued, f.tsOK, f.sackOK, f.snd.closing, f.rcv.finDone,
-		f.ack.due, f.ack.pure, f.tlp.pending, f.persist.pending, f.keep.pending, f.keep.asked, f.rst.queued, f.challenge.wanted, f.err != nil)
+		f.ack.due, f.ack.pure, f.tlp.pending, f.persist.pending, f.keep.pending, f.keep.asked, f.rst.queued, f.challengeDue, f.err != nil)
 	num(f.snd.una, f.snd.nxt, f.snd.end, f.snd.wnd, f.snd.recover, int64(min(f.snd.dupAcks, dupThresh)), int64(f.snd.mss))
 	num(f.rcv.nxt, f.rcv.fin, int64(f.rcv.window), f.rcv.lastAck, f.rcv.lastAdv, int64(min(f.syn.tries, 8)))
 	board := &f.snd.board

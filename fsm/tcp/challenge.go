@@ -7,23 +7,25 @@ import "time"
 // average: a limit that is known, or shared between connections, tells an
 // attacker which of his guesses were right.
 type challenge struct {
-	wanted bool
-	until  int64 // end of the period
-	left   int
+	until int64 // end of the period
+	left  int
 }
 
 const challengePeriod = 5 * int64(time.Second)
 
 // challengeAck asks for one; Poll decides, as only it knows the time to compare.
-func (f *Flow) challengeAck() { f.challenge.wanted = true }
+func (f *Flow) challengeAck() { f.challengeDue = true }
 
 // takeChallenge reports whether the wanted challenge ACK may be sent at t.
 func (f *Flow) takeChallenge(t int64) bool {
-	c := &f.challenge
-	if !c.wanted {
+	if !f.challengeDue {
 		return false
 	}
-	c.wanted = false
+	f.challengeDue = false
+	if f.challenge == nil {
+		f.challenge = new(challenge)
+	}
+	c := f.challenge
 	if t >= c.until {
 		n := f.cfg.ChallengeAcks
 		c.until = t + challengePeriod

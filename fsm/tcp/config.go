@@ -92,6 +92,14 @@ type Params struct {
 	Local, Remote netip.AddrPort
 	Path          uint16 // goes into each segment, see wire.Segment
 
+	// Promoted says that the SYN/ACK was sent before the flow existed, by whoever
+	// kept the Embryo, and only the third ACK is awaited.
+	Promoted bool
+
+	// FastOpen says that the SYN bore a valid cookie: data flows before the
+	// handshake ends (RFC 7413 section 4.2.2).
+	FastOpen bool
+
 	// ISS is the initial sequence number and TSOffset is added to the timestamp
 	// clock: [ISN] computes both.
 	ISS, TSOffset uint32
@@ -108,14 +116,6 @@ type Params struct {
 
 	// Cookie is the Fast Open cookie for this peer; nil: none is known.
 	Cookie []byte
-
-	// Promoted says that the SYN/ACK was sent before the flow existed, by whoever
-	// kept the Embryo, and only the third ACK is awaited.
-	Promoted bool
-
-	// FastOpen says that the SYN bore a valid cookie: data flows before the
-	// handshake ends (RFC 7413 section 4.2.2).
-	FastOpen bool
 }
 
 const (

@@ -28,21 +28,23 @@ type Flow struct {
 	stats  *Stats
 	cc     cong.Controller // nil until the peer's MSS is known
 	group  cong.Group      // of the owner's; nil: Config.Congestion
-	state  State
 	err    error
 	timers timers
 
-	iss, irs  uint32
-	passive   bool
-	shook     bool // the handshake was completed
-	fastOpen  bool // a Fast Open listener: data before the third ACK
-	synQueued bool // a SYN or SYN/ACK waits for Poll
-	syn       synState
+	state        State
+	iss, irs     uint32
+	passive      bool
+	shook        bool // the handshake was completed
+	fastOpen     bool // a Fast Open listener: data before the third ACK
+	challengeDue bool // a challenge ACK is asked for
+	tsOK, sackOK bool // what was negotiated
+	synQueued    bool // a SYN or SYN/ACK waits for Poll
+	syn          synState
 
-	tsOK, sackOK bool
-	tsRecent     uint32
-	tsRecentAge  int64 // when tsRecent was set
-	heard        int64 // last segment from the peer
+	tsRecent    uint32
+	rst         reset
+	tsRecentAge int64 // when tsRecent was set
+	heard       int64 // last segment from the peer
 
 	snd       sender
 	rcv       receiver
@@ -50,14 +52,13 @@ type Flow struct {
 	rtt       rtt
 	rto       rtoState
 	rack      rack
-	prr       prr
+	prr       *prr // nil: nothing was ever lost
 	tlp       tlp
 	keep      keepAlive
 	persist   persist
-	challenge challenge
+	challenge *challenge // nil: none was ever asked for
 	pmtu      pmtu
 	eifel     eifel
-	rst       reset
 }
 
 // synState is the handshake's own retransmission.
@@ -71,8 +72,8 @@ type synState struct {
 // reset is a RST that waits for Poll.
 type reset struct {
 	queued   bool
-	seq, ack uint32
 	hasAck   bool
+	seq, ack uint32
 }
 
 // Open returns a flow that will send a SYN. The configuration must come from

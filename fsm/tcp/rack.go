@@ -10,8 +10,8 @@ type rack struct {
 	fack int64 // RACK.fack
 
 	reordering bool // RACK.reordering_seen
+	hasRound   bool // dsackRound means something
 	dsackRound int64
-	hasRound   bool
 	mult       int64 // RACK.reo_wnd_mult, less one
 	persist    int
 }

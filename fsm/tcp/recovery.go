@@ -102,7 +102,9 @@ func (f *Flow) renoDetect(d *delivery) (latest int64) {
 		if b.at(0).flags&(lost|resent) == 0 {
 			latest = b.at(0).at
 			f.markFirst()
-			f.prr.first = true // RFC 6582 section 3.2: at once, whatever is in flight
+			if s.mode == inRecovery {
+				f.prr.first = true // RFC 6582 section 3.2: at once, whatever is in flight
+			}
 		}
 	}
 	return latest
@@ -131,6 +133,9 @@ func (f *Flow) enterRecovery(t int64) {
 	f.cc.OnSignal(instant(t), cong.Loss, flight)
 	_, ssthresh := f.cc.State()
 	s.mode, s.recover, s.entered = inRecovery, s.nxt, t
+	if f.prr == nil {
+		f.prr = new(prr)
+	}
 	f.prr.start(int64(flight), int64(ssthresh))
 	f.tlp.reset()
 	f.timers.stop(timerProbe)

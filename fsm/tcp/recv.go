@@ -14,20 +14,20 @@ type receiver struct {
 	ranges  *reasm.Ranges // what is here from nxt on; nil: nothing is, and it was never needed
 	fin     int64         // offset of the peer's FIN; -1: not seen
 	finDone bool          // the FIN is below nxt
+	finNow  bool          // the segment that carried what is pending had PSH or FIN
+	scale   uint8         // of our window
+	scaled  bool
 
 	window  int   // octets from nxt that the owner wants advertised
 	advEdge int64 // highest right edge ever advertised
 	lastAdv int64 // right edge of the segment sent last
 	lastAck int64 // Last.ACK.sent of RFC 7323 section 4.3
-	scale   uint8
-	scaled  bool
-	mss     int // largest segment seen, octets
-	maxAdv  int // largest window advertised
+	mss     int   // largest segment seen, octets
+	maxAdv  int   // largest window advertised
 	rtt     recvRTT
 
 	pending int64 // offset of the data handed out and not yet kept; see HandleSegment
 	handed  int   // octets of it
-	finNow  bool  // the segment that carried it had PSH or FIN
 }
 
 // Hint tells HandleSegment what the owner knows about a segment.

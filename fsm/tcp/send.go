@@ -21,22 +21,22 @@ type sender struct {
 	una, nxt int64 // SND.UNA and SND.NXT; -1: the SYN
 	end      int64 // where the octets declared by the owner end, and the FIN goes
 	closing  bool  // the FIN may be sent
+	idle     bool  // idleness was already answered
+	scale    uint8 // of wnd, as the peer sends it
+	mode     mode
 	board    scoreboard
 
 	wnd, maxWnd int64 // the peer's window, and the largest it ever was
 	wl1, wl2    int64 // SND.WL1 and SND.WL2
-	scale       uint8
-	mss         int // payload and options of a full segment
+	mss         int   // payload and options of a full segment
 	peerMSS     int
 
-	mode       mode
 	recover    int64 // recovery ends there (RecoveryPoint of RFC 6675)
 	entered    int64 // when it began, ns
 	dupAcks    int
 	renoSacked int64 // octets that duplicate ACKs stand for, where SACK is absent
 	limited    int64 // SND.NXT when the congestion window last held us back
 	lastSent   int64 // when data was sent last
-	idle       bool  // idleness was already answered
 }
 
 func (s *sender) init() { s.una, s.nxt = -1, 0 }
