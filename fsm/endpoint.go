@@ -101,6 +101,8 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 		}
 	}
 	e.derive()
+	// What one busy connection uses: its buffer fills and empties many times a second.
+	e.pages.Max = max(256, e.cfg.ReceiveBuffer/4096)
 	if !cfg.Plain {
 		e.Prepare(e.cfg.KeyPool)
 	}

@@ -26,6 +26,7 @@ type options struct {
 	seconds                       float64
 	link                          string
 	buffer                        int
+	verbose                       bool
 }
 
 const (
@@ -48,6 +49,7 @@ func main() {
 	flag.BoolVar(&o.checksum, "checksum", false, "ours: DSS checksums")
 	flag.Float64Var(&o.seconds, "seconds", 3, "how long")
 	flag.IntVar(&o.buffer, "buffer", 4<<20, "ours, gvisor: octets of each buffer")
+	flag.BoolVar(&o.verbose, "v", false, "ours: print the counters")
 	profile := flag.String("cpuprofile", "", "write a CPU profile")
 	flag.Parse()
 	if *serve != "" {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"github.com/mptcp-go/mptcp/peer"
@@ -48,5 +50,11 @@ func (o *options) dialOurs(to string) (net.Conn, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return ours{c}, func() { _ = s.Close() }, nil
+	return ours{c}, func() {
+		if o.verbose {
+			st := s.Stats()
+			fmt.Fprintf(os.Stderr, "%+v\n%+v\n", st.Links[0], st.TCP)
+		}
+		_ = s.Close()
+	}, nil
 }

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	rawBatch     = 32
+	rawBatch     = 64
+	rawLarge     = 16       // packets of a batch where they are large: no more than a cache holds
 	rawRoom      = 16 << 20 // of the socket's queues, octets
 	rawHeader    = vnetSize + ethSize
 	rawRoutes    = 4096 // destinations whose next hop is remembered
@@ -52,6 +53,7 @@ type raw struct {
 	inIovecs []unix.Iovec
 	inBufs   []byte
 	inSize   int
+	inMax    int      // messages in the next batch
 	ready    []Packet // plain: pieces of what came in one
 	pieces   []byte
 
@@ -297,6 +299,7 @@ func (r *raw) Close() error {
 
 // prepare makes the buffers.
 func (r *raw) prepare() {
+	r.inMax = rawBatch
 	r.inSize = (maxFrameRecv + 63) &^ 63
 	r.inBufs = make([]byte, rawBatch*r.inSize)
 	r.inMsgs, r.inIovecs = make([]unix.Mmsghdr, rawBatch), make([]unix.Iovec, rawBatch)

@@ -35,7 +35,7 @@ func (r *raw) Recv(pkts []Packet) (int, error) {
 
 // readSome takes what is in the socket's queue, up to a batch.
 func (r *raw) readSome(fd uintptr) bool {
-	n, err := recvmmsg(int(fd), r.inMsgs[:min(len(r.in), len(r.inMsgs))])
+	n, err := recvmmsg(int(fd), r.inMsgs[:min(len(r.in), r.inMax)])
 	r.stats.recvCalls.Add(1)
 	switch {
 	case err == unix.EINTR:
@@ -45,6 +45,9 @@ func (r *raw) readSome(fd uintptr) bool {
 	case err != nil:
 		r.inErr = err
 		return true
+	}
+	if r.inMax = rawBatch; n > 0 && r.inMsgs[0].Len > 1<<13 {
+		r.inMax = rawLarge
 	}
 	octets := 0
 	r.ready, r.pieces = r.ready[:0], r.pieces[:0]
