@@ -131,7 +131,7 @@ func (b *batch) add(k link.Packet) {
 }
 
 func (b *batch) reset() {
-	const keep = 4 // chunks
+	const keep = 16 // chunks, 4 MiB
 	if len(b.chunks) > keep {
 		clear(b.chunks[keep:])
 		b.chunks = b.chunks[:keep]
