@@ -166,6 +166,7 @@ func (s *Stack) receive(p *port) {
 		for i := range n {
 			s.input(now, p, &pkts[i])
 		}
+		s.merger.flush(now, s.handle)
 		if err != nil && !s.closed {
 			p.gone = true // the paths are down, and the connections live on
 			s.readPaths(p)
@@ -210,5 +211,5 @@ func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 		seg.Sum = wire.SumBad // the sender's network card should have finished it
 	}
 	seg.SegSize = uint16(k.SegSize)
-	s.ep.HandleSegment(now, seg)
+	s.merger.take(now, seg, s.handle)
 }

@@ -32,6 +32,8 @@ type Stack struct {
 	holds     holds
 	armed     time.Time // when the timer goroutine wakes; zero: it does not
 	in, out   wire.Segment
+	merger    merger
+	handle    func(time.Time, *wire.Segment) // ep.HandleSegment
 	dirty     []*port // with packets that nobody sends yet
 	closed    bool
 	stats     counters
@@ -55,6 +57,7 @@ func New(cfg Config) (*Stack, error) {
 	}
 	s := &Stack{start: time.Now(), done: make(chan struct{}), kick: make(chan struct{}, 1), cfg: cfg, ep: ep,
 		conns: map[*fsm.Conn]*Conn{}, listeners: map[*Listener]bool{}}
+	s.handle = ep.HandleSegment
 	s.ephemeral = uint16(s.cfg.Endpoint.Rand.Uint64())
 	s.events.init(cfg.Events)
 	s.wg.Add(1)
