@@ -34,7 +34,7 @@ type Stack struct {
 	in, out   wire.Segment
 	merger    merger
 	handle    func(time.Time, *wire.Segment) // ep.HandleSegment
-	dirty     []*port // with packets that nobody sends yet
+	dirty     []*port                        // with packets that nobody sends yet
 	closed    bool
 	stats     counters
 	tapErr    error // the first of Config.Capture and KeyLog
