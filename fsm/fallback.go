@@ -269,6 +269,11 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 	c.fb.failed, c.fb.mine = true, true
 	c.fb.sub, c.fb.data = m.Sub, m.Data
 	c.rcv.pending = nil
+	for _, x := range c.subflows {
+		if x != s { // a join under way: no subflow can come to a connection that will be TCP
+			c.resetSubflow(now, x, wire.ResetProhibited)
+		}
+	}
 	s.flow.RequestAck() // R3.7-09
 	c.releaseHeld(now, s)
 	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.RTO()))

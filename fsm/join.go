@@ -173,7 +173,7 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 	case j.bad:
 		c.resetSubflow(now, s, wire.ResetMPTCPError)
 		return
-	case c.mode != multi:
+	case c.mode != multi || c.fb.failed:
 		c.resetSubflow(now, s, wire.ResetProhibited)
 		return
 	case j.opener && seg.Flags.Has(wire.SYN):
