@@ -64,3 +64,24 @@ func TestPaperContentChanged(t *testing.T) {
 		}
 	}
 }
+
+// P-3.3.6-02: a gateway on one of two paths shortens what was mapped there, and nothing
+// follows that would complete the mapping: its checksum is never known. What is sent
+// again over the other subflow is not to wait for it.
+func TestPaperContentShortenedAtTheEnd(t *testing.T) {
+	line := "link delay=10ms rate=10Mbit buffer=200ms"
+	for _, size := range []int{0, 900} {
+		w := newWorld(t, 9, testConfig(1), testConfig(2), "link delay=30ms rate=10Mbit buffer=200ms")
+		w.addPath("payload find=END! put=E dir=c2s", line)
+		w.twoPaths(0, 0)
+		w.app[0].out, w.app[0].closing, w.app[1].closing = text(10_000), false, false
+		w.w.At(2*time.Second, func() { // both paths are idle: it goes over the quicker one
+			w.app[0].out = append(append(w.app[0].out, "END!"...), make([]byte, size)...)
+			w.app[0].closing, w.app[1].closing = true, true
+		})
+		w.finishTransfer(500*time.Millisecond + 2*time.Second)
+		if !w.app[1].conn.Multipath() || w.ep[0].stats.MPTCPRetrans != 1 || !said(w.log, "payload find") {
+			t.Errorf("multipath %v, %d sent again", w.app[1].conn.Multipath(), w.ep[0].stats.MPTCPRetrans)
+		}
+	}
+}
