@@ -420,7 +420,7 @@ func (c *Conn) dropHopeless(s *subflow, below uint64) {
 			n++
 			continue
 		}
-		lo := max(p[i].m.Data, c.rcv.next)
+		lo := max(p[i].from, c.rcv.next)
 		c.rcv.buf.Remove(lo, max(lo, p[i].m.DataEnd()))
 	}
 	clear(p[n:])

@@ -65,7 +65,7 @@ func (f *flipper) flip(s *wire.Segment) {
 // asks for a RST (section 3.7: what the failed mapping says cannot be right), over a new
 // subflow.
 func TestPaperMutableOptions(t *testing.T) {
-	last, step := 6, 1
+	last, step := 5, 1
 	if testing.Short() {
 		step = 7
 	}
@@ -115,7 +115,7 @@ func TestPaperMutableOptions(t *testing.T) {
 // each path's segments, another part of each segment. No octet is wrong, and the stream
 // arrives without a further join.
 func TestPaperMutableOptionsOfTwo(t *testing.T) {
-	step := 5
+	step := 9
 	if testing.Short() {
 		step = 31
 	}
