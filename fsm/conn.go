@@ -388,6 +388,7 @@ func (c *Conn) dropSubflow(i int) {
 		c.group.Remove(cc)
 	}
 	c.subflows = append(c.subflows[:i], c.subflows[i+1:]...)
+	c.restUnmapped()
 }
 
 // lost is what follows the end of a subflow.

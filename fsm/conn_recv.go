@@ -76,6 +76,14 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 		if !c.takeOptions(now, s, seg, o) {
 			return
 		}
+		if o.refused {
+			// What it acknowledges counts all the same: every ACK may be on a segment
+			// that is refused.
+			only := *seg
+			only.Payload, only.Flags = nil, seg.Flags&^wire.FIN
+			seg = &only
+			s.flow.RequestAck()
+		}
 	}
 	acked, state := s.flow.Acked(), s.flow.State()
 	in := s.flow.HandleSegment(now, seg, hint)
@@ -182,7 +190,7 @@ func (c *Conn) takeCapable(now time.Time, s *subflow, seg *wire.Segment, o *opti
 }
 
 // takeDSS takes a DATA_ACK and a mapping. It reports false when the segment is not to
-// be processed: it could not be remembered, or the subflow was reset.
+// be processed since the subflow was reset.
 func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS) bool {
 	if d.Flags.Has(wire.DSSMap) && d.HasSum != c.checksum && d.DataLen != 0 {
 		// R3.3-04, R3.3-05, R3.3-06.
@@ -230,11 +238,13 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 		// The rest is for what comes next in order: refused for want of room, it would
 		// never make any.
 		c.ep.stats.MappingsFull++
-		return false
+		c.ep.opts.refused = true
+		return true
 	}
 	if s.held.octets > 0 {
 		if off, ok := s.segmentOff(seg); ok {
 			s.held.forget(off, len(seg.Payload))
+			c.restUnmapped()
 		}
 	}
 	if c.fb.failed && c.nextIndex > 1 && m.Sub >= c.fb.sub && m.Data-m.Sub != c.fb.data-c.fb.sub {
@@ -246,7 +256,8 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 	}
 	switch s.table.Add(m) {
 	case dataseq.ErrFull:
-		return false // refused before it is acknowledged
+		c.ep.opts.refused = true // before it is acknowledged
+		return true
 	case dataseq.ErrConflict:
 		// NOTES 1.15: the first stands (R3.3.1-02).
 		c.ep.stats.DSSNotMatching++
@@ -267,6 +278,9 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 		}
 		if s.held.octets > 0 {
 			c.placeHeld(now, s)
+		} else if s.held.since != 0 {
+			s.held = held{} // there was no room for what waited
+			c.restUnmapped()
 		}
 	}
 	return true

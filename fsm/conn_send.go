@@ -32,6 +32,7 @@ type sendState struct {
 	advanced bool     // a DATA_ACK moved una, and release was not called since
 	copies   bool     // the scheduler wants several subflows to carry the same
 	heardAt  int64    // when a DATA_ACK came last on a pure ACK
+	dropper  bool     // a repetition on an only subflow was what the peer wanted
 	askedAt  int64    // when the peer was asked, on an only subflow, what it has
 }
 
@@ -129,6 +130,8 @@ func (c *Conn) assignNew(now time.Time) bool {
 		return false
 	}
 	c.turn = i
+	c.timers.stop(timerPersist)
+	snd.probes = 0
 	c.bind(now, s, snd.next, n, 0)
 	if snd.copies {
 		s.copied = snd.next

@@ -45,6 +45,9 @@ func (c *Conn) rawOff(off uint64) uint64 { return off - c.fb.sub + c.fb.data }
 // That the peer has repeated nothing on it cannot be seen, only that it had no reason
 // to: it was never told of a gap.
 func (c *Conn) contiguous(s *subflow) bool {
+	if c.fb.failed {
+		return true // it is taken so already
+	}
 	if s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0) {
 		return false
 	}
@@ -276,7 +279,7 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 	}
 	s.flow.RequestAck() // R3.7-09
 	c.releaseHeld(now, s)
-	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.RTO()))
+	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.BaseRTO()))
 }
 
 // alone reports whether the octets of s from m on are those of the stream, as far as is
@@ -326,14 +329,14 @@ func (c *Conn) onFailing(now time.Time) {
 		return
 	}
 	s.flow.RequestAck()
-	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.RTO()))
+	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.BaseRTO()))
 }
 
 // fellShort looks at a segment without data that says that nothing more is on its
 // way, although the mapping that came last is not complete: something shortened what
 // was mapped, and unless more data came its checksum would never be known.
 func (c *Conn) fellShort(now time.Time, s *subflow, seg *wire.Segment) {
-	if c.mode != multi || c.fb.failed || len(c.rcv.pending) == 0 || nanos(now)-c.rcv.grewAt < int64(s.flow.RTO()) || !c.withholds(s) {
+	if c.mode != multi || c.fb.failed || len(c.rcv.pending) == 0 || nanos(now)-c.rcv.grewAt < min(int64(s.flow.BaseRTO()), int64(time.Second)) || !c.withholds(s) {
 		return
 	}
 	at := s.flow.Received()

@@ -207,13 +207,16 @@ func (k cell) judge(t testing.TB, seed uint64, sum *tally) {
 var brief = os.Getenv("MPTCP_BRIEF") != ""
 
 // betrayed reports whether a box acknowledged octets in the receiver's name and then
-// lost them, and both ends are TCP: an end has an acknowledgment for more than the
+// lost them, after their sender had become TCP: it has an acknowledgment for more than the
 // other ever acknowledged. TCP would have died of the same, had it met it; whether it
 // meets it is luck, since a proxy that never fills loses nothing.
 func (w *world) betrayed() bool {
 	for i, a := range w.app {
 		peer := w.app[1-i]
-		if a.conn != nil && peer.conn != nil && !a.conn.Multipath() && !peer.conn.Multipath() && a.conn.Info().Acked > w.watch[1-i].flow {
+		if a.conn == nil || peer.conn == nil || a.conn.Multipath() {
+			continue
+		}
+		if a.conn.Info().Acked > w.watch[1-i].flow || a.conn.ended && a.conn.Err() == nil && !peer.eof {
 			return true
 		}
 	}

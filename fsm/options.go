@@ -6,7 +6,8 @@ import "github.com/mptcp-go/mptcp/wire"
 // that is well formed counts; malformed ones are as good as absent (R3.1-05), and
 // unknown subtypes are passed over (R2-02).
 type options struct {
-	signal bool // there is one that is no DSS
+	signal  bool // there is one that is no DSS
+	refused bool // set by takeDSS: there was no room for the mapping, so the data cannot be kept
 
 	hasDSS, hasCapable, hasJoin, hasAdd, hasRemove, hasPrio, hasFail, hasFastclose, hasRst bool
 

@@ -23,6 +23,11 @@ func (c *Conn) armResend(now time.Time) {
 			d = max(d, s.flow.RTO())
 		}
 	}
+	if snd.una < snd.next && !snd.dropper && c.only() != nil {
+		// What the subflow has delivered is in the receiver's hands: there is time to
+		// find out what it does with it (see repeatAfter).
+		d = max(d, time.Second)
+	}
 	for range min(snd.tries, 10) { // R3.3.3-11: the exponent is bounded
 		d *= 2
 	}
@@ -43,7 +48,7 @@ func (c *Conn) onResend(now time.Time) {
 		switch {
 		case !c.inTransit(snd.una):
 			snd.tries++
-			if s := c.only(); s != nil && (snd.tries < repeatAfter || !c.mayRepeat(s, snd.una)) {
+			if s := c.only(); s != nil && (snd.tries < repeatAfter && !snd.dropper || !c.mayRepeat(s, snd.una)) {
 				s.flow.AskPeer()
 				snd.askedAt = nanos(now)
 				break

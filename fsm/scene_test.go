@@ -7,11 +7,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/netsim"
 	"github.com/mptcp-go/mptcp/fsm/netsim/mbox"
+	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
 
@@ -30,6 +32,11 @@ type scene struct {
 	pause    int    // the server reads nothing before the client wrote so many octets
 	half     [2]int // an end closes its side only when it has read so many octets
 	silent   [2]bool
+	silentAt int            // ...when it has read so many octets, or at the first segment without a mapping
+	strict   bool           // hold every segment against the invariants (see witness)
+	wrapTCP  bool           // sequence numbers of the first subflow wrap on the way...
+	wrap32   bool           // ...and DSNs around 2^32...
+	wrap64   bool           // ...or around 2^64
 	script   func(w *world) // called before the first segment
 	payload  func(n int, seed uint64) []byte
 	limit    time.Duration
@@ -41,7 +48,7 @@ func (s *scene) play(t testing.TB, plain, record bool) (*world, error) {
 	w := s.open(t, plain, record)
 	limit := s.limit
 	if limit == 0 {
-		limit = 30 * time.Minute
+		limit = 48 * time.Hour
 	}
 	return w, w.w.RunUntil(w.done, limit)
 }
@@ -66,6 +73,13 @@ func (s *scene) open(t testing.TB, plain, record bool) *world {
 		if w.ep[i], err = NewEndpoint(cfg); err != nil {
 			t.Fatal(err)
 		}
+		if s.wrapTCP {
+			w.ep[i].isn.Secret = wrapping(i)
+		}
+		if s.wrap32 && !cfg.Plain {
+			w.ep[i].pool.ready = append(w.ep[i].pool.ready, wrapping32(i))
+			w.ep[i].tokens[wrapping32(i).token] = nil
+		}
 		w.app[i] = &app{t: t, chunk: s.chunk}
 		w.node[i] = w.w.AddHost([2]string{"client", "server"}[i], s.host(w, i))
 	}
@@ -84,29 +98,101 @@ func (s *scene) open(t testing.TB, plain, record bool) *world {
 		own, theirs := netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), netip.AddrFrom4([4]byte{10, 1, byte(i), 2})
 		w.w.Connect(w.node[0], own, w.node[1], theirs, append(append([]netsim.Element(nil), els...), elements(t, boxes)...)...)
 	}
-	w.node[0].App = func(now time.Time) { w.events(0); w.app[0].turn(now) }
+	w.node[0].App = func(now time.Time) { w.events(0); s.turn(w, 0, now) }
 	w.node[1].App = func(now time.Time) {
 		w.events(1)
 		if w.app[1].conn == nil {
 			w.app[1].conn, _ = w.listen.Accept()
 		}
-		w.app[1].turn(now)
+		s.turn(w, 1, now)
 	}
-	w.w.Check = w.check
+	w.w.Check = func() error {
+		if err := w.check(); err != nil {
+			return err
+		}
+		for _, v := range w.witness {
+			if v != nil && v.state() != nil {
+				return v.state()
+			}
+		}
+		return nil
+	}
+	w.w.Progress = func() uint64 { return uint64(w.app[0].in.Len() + w.app[1].in.Len()) }
+	w.w.MaxStall = maxStall
 	s.apps(w, len(els))
 	if s.script != nil {
 		s.script(w)
 	}
-	w.dial()
+	c, err := w.ep[0].Dial(w.w.Now(), scenePort, serverPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.app[0].conn = c
 	return w
+}
+
+// maxStall is invariant 15: for how long nothing may be read while a path is alive. Both
+// levels back off to two minutes at the most, one after the other.
+const maxStall = 10 * time.Minute
+
+var scenePort = netip.AddrPortFrom(clientAddr, 40_000)
+
+func (s *scene) turn(w *world, i int, now time.Time) {
+	if c := w.app[i].conn; c != nil && s.wrap64 {
+		for k, side := range []*side{&c.own, &c.peer} {
+			if idsn := -uint64(9000 + 3000*(i^k)); side.known && side.space.IDSN != idsn {
+				side.idsn, side.space.IDSN = idsn, idsn
+				for _, f := range c.subflows {
+					f.table.Data = c.peer.space
+				}
+			}
+		}
+	}
+	a := w.app[i]
+	a.turn(now)
+	if a.conn != nil && a.conn.opened && a.wrote == len(a.out) && a.in.Len() >= min(s.half[i], len(w.app[1-i].out)) {
+		a.conn.CloseWrite(now) // an opener that closes earlier, with nothing to say, asks nothing of the peer
+	}
+}
+
+// wrapping returns a secret by which the initial sequence number of an end is such
+// that the first octets of a scene take it around 2^32.
+var wrapping = remember(func(i int) [32]byte {
+	ends := [2]netip.AddrPort{scenePort, serverPort}
+	for n := uint64(0); ; n++ {
+		g := tcp.ISN{Secret: [32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(i)}}
+		if iss, _ := g.Next(netsim.Epoch, ends[i], ends[1-i]); iss > 1<<32-20_000 && iss < 1<<32-8_000 {
+			return g.Secret
+		}
+	}
+})
+
+// wrapping32 returns a key by which DSNs do.
+var wrapping32 = remember(func(i int) secret {
+	for k := uint64(i)<<40 + 1; ; k++ {
+		if s := newSecret(wire.Key(k), wire.V1); uint32(s.idsn) > 1<<32-20_000 {
+			return s
+		}
+	}
+})
+
+// remember computes f once for each end.
+func remember[T any](f func(int) T) func(int) T {
+	v := [2]func() T{sync.OnceValue(func() T { return f(0) }), sync.OnceValue(func() T { return f(1) })}
+	return func(i int) T { return v[i]() }
 }
 
 // host is the endpoint, or what makes a peer of it that falls back without a word.
 func (s *scene) host(w *world, i int) netsim.Host {
-	if s.silent[i] {
-		return &silentHost{host: host{w.ep[i]}}
+	h := netsim.Host(host{w.ep[i]})
+	if s.silent[i] && !w.ep[i].cfg.Plain {
+		h = &silentHost{host: host{w.ep[i]}, w: w, end: i, at: s.silentAt}
 	}
-	return host{w.ep[i]}
+	if s.strict {
+		w.witness[i] = &witness{Host: h, w: w, end: i, flows: map[[2]string]*flowLog{}}
+		h = w.witness[i]
+	}
+	return h
 }
 
 // apps sets what the applications do; at is where late boxes are put.
@@ -118,7 +204,6 @@ func (s *scene) apps(w *world, at int) {
 	w.app[0].out, w.app[1].out = octets(s.up, 1), octets(s.down, 2)
 	come := s.late
 	for i, a := range w.app {
-		a.closing = s.half[i] == 0
 		a.hold = i == 1 && s.pause > 0
 		a.watch = func() {
 			if len(come) > 0 && w.app[0].in.Len()+w.app[1].in.Len() >= s.lateAt {
@@ -129,9 +214,6 @@ func (s *scene) apps(w *world, at int) {
 			}
 			if a.hold && w.app[0].wrote >= min(s.pause, s.up) {
 				w.w.After(time.Second, func() { a.hold = false })
-			}
-			if a.in.Len() >= min(s.half[i], len(w.app[1-i].out)) {
-				a.closing = true
 			}
 		}
 	}
@@ -188,6 +270,7 @@ func (s *scene) explain(t testing.TB, why error) {
 			t.Logf("... %d lines", n-300)
 		}
 	}
+	t.Log(why)
 	t.Errorf("seed %d boxes %q late %q at %d others %q up %d down %d silent %v: %v\ncapture: %s\n%s\n%s", s.seed, s.boxes, s.late, s.lateAt, s.others,
 		s.up, s.down, s.silent, why, file, w.dump(0), w.dump(1))
 }

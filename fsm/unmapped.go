@@ -71,12 +71,7 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 // hold keeps p aside.
 func (c *Conn) hold(now time.Time, s *subflow, off uint64, p []byte, o *options, acked bool) {
 	h := &s.held
-	if h.since == 0 {
-		h.since = nanos(now)
-		if !c.timers.armed(timerUnmapped) {
-			c.timers.arm(timerUnmapped, h.since+int64(s.flow.RTO()))
-		}
-	}
+	c.awaitMapping(now, s)
 	h.pieces = append(h.pieces, heldPiece{off, append([]byte(nil), p...), acked})
 	h.octets += len(p)
 	if acked {
@@ -85,6 +80,16 @@ func (c *Conn) hold(now time.Time, s *subflow, off uint64, p []byte, o *options,
 	if !o.data() {
 		h.bare += len(p)
 		h.bareTo = max(h.bareTo, off+uint64(len(p)))
+	}
+}
+
+// awaitMapping starts the clock for octets that wait for their mapping.
+func (c *Conn) awaitMapping(now time.Time, s *subflow) {
+	if h := &s.held; h.since == 0 {
+		h.since = nanos(now)
+		if !c.timers.armed(timerUnmapped) {
+			c.timers.arm(timerUnmapped, h.since+min(int64(s.flow.BaseRTO()), int64(time.Second)))
+		}
 	}
 }
 
@@ -97,6 +102,8 @@ func (c *Conn) withhold(now time.Time, s *subflow, off uint64, p []byte, o *opti
 		h.seen = min(h.seen, 254) + 1
 	}
 	known := h.octets
+	c.awaitMapping(now, s)
+	end := off + uint64(len(p))
 	for n := len(p); n > 0; n = len(p) {
 		if k := h.known(off, n); k > 0 {
 			off, p = off+uint64(k), p[k:]
@@ -113,6 +120,9 @@ func (c *Conn) withhold(now time.Time, s *subflow, off uint64, p []byte, o *opti
 		}
 		c.hold(now, s, off, p[:n], o, false)
 		off, p = off+uint64(n), p[n:]
+	}
+	if h.bare == 0 && !o.data() { // there was no room to hold it
+		h.bare, h.bareTo = 1, end
 	}
 	if h.octets == known && !o.data() {
 		h.copies = min(h.copies, 254) + 1
@@ -153,7 +163,7 @@ func (c *Conn) hopeless(t int64, s *subflow) bool {
 	if h.since == 0 {
 		return false
 	}
-	rto := int64(s.flow.RTO())
+	rto := min(int64(s.flow.BaseRTO()), int64(time.Second))
 	if s.optAt < h.since && h.bare > 0 {
 		// Nothing from behind them had an option.
 		return h.copies > 0 || t-h.since >= rto || h.octets >= c.ep.cfg.MaxUnmapped/2
@@ -163,8 +173,8 @@ func (c *Conn) hopeless(t int64, s *subflow) bool {
 	return h.seen >= 3 && h.copies >= 2 || h.seen >= 2 && waited >= 4*rto || waited >= patience*rto && h.known(h.head, 1) > 0
 }
 
-// patience is how many RTOs a subflow may stand still for want of a mapping while
-// options pass.
+// patience is how many RTOs, of a second at the most, a subflow may stand still for want
+// of a mapping while options pass: less than its sender's (see repeatAfter).
 const patience = 12
 
 // onUnmapped is called when the time for held octets is over, on one subflow at least.
@@ -178,7 +188,7 @@ func (c *Conn) onUnmapped(now time.Time) {
 		if s.held.since == 0 || s.doomed {
 			continue
 		}
-		rto := int64(s.flow.RTO())
+		rto := min(int64(s.flow.BaseRTO()), int64(time.Second))
 		switch {
 		case nanos(now) < s.held.since+rto:
 			next = sooner(next, s.held.since+rto)
@@ -254,6 +264,18 @@ func (h *held) forget(off uint64, n int) {
 	}
 }
 
+// restUnmapped stops the timer where nothing is held any more.
+func (c *Conn) restUnmapped() {
+	for _, s := range c.subflows {
+		if s.held.since != 0 {
+			return
+		}
+	}
+	if !c.failing() {
+		c.timers.stop(timerUnmapped)
+	}
+}
+
 // segmentOff returns where in the subflow seg begins.
 func (s *subflow) segmentOff(seg *wire.Segment) (uint64, bool) {
 	return dataseq.Subflow{ISN: s.flow.IRS()}.Off(s.flow.Received(), seg.Seq)
@@ -302,7 +324,7 @@ func (c *Conn) placeHeld(now time.Time, s *subflow) {
 		}
 	}
 	if s.held.octets == 0 {
-		c.timers.stop(timerUnmapped)
+		c.restUnmapped()
 		return
 	}
 	s.held.since, s.held.bare, s.held.bareTo = h.since, min(h.bare, s.held.octets), h.bareTo

@@ -88,6 +88,9 @@ func (c *Conn) dataAcked(now time.Time, a uint64) {
 	c.tuneSend()
 	c.timers.stop(timerResend)
 	c.armResend(now)
+	if progress && snd.recover > 0 && c.only() != nil {
+		snd.dropper = true // it had dropped what it acknowledged, and may again
+	}
 	if progress && snd.una < snd.recover {
 		c.resendHead(now) // it stopped at the next hole
 	}

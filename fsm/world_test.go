@@ -98,6 +98,7 @@ type world struct {
 	log     []string
 	watch   [2]watch
 	capt    bytes.Buffer
+	witness [2]*witness
 	altered bool // boxes change the payload: streams are not compared
 }
 

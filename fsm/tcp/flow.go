@@ -178,6 +178,13 @@ func (f *Flow) RTT() (smoothed, least time.Duration) {
 // RTO returns the retransmission timeout, backed off as it is.
 func (f *Flow) RTO() time.Duration { return time.Duration(f.rto.current(f.cfg, &f.rtt)) }
 
+// BaseRTO is RTO without the backoff: what a peer with the same path would wait.
+func (f *Flow) BaseRTO() time.Duration {
+	r := f.rto
+	r.backoff = 0
+	return time.Duration(r.current(f.cfg, &f.rtt))
+}
+
 // Timeouts returns how many retransmission timeouts there were in a row, without
 // anything being acknowledged in between.
 func (f *Flow) Timeouts() int { return f.rto.count }

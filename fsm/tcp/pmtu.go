@@ -1,10 +1,6 @@
 package tcp
 
-import (
-	"time"
-
-	"github.com/mptcp-go/mptcp/wire"
-)
+import "time"
 
 // pmtu is what the path carries.
 type pmtu struct {
@@ -75,15 +71,16 @@ func (f *Flow) shrink(size int) {
 // down, and the size is innocent.
 func (f *Flow) blackHole(t int64, s *span) {
 	m := &f.pmtu
-	// The owner's options may have made the segment full, however few its octets.
-	if s.data()+wire.MaxOptions < int64(f.snd.mss) && m.full == 0 {
-		return
+	least := mtuSteps[len(mtuSteps)-1] - f.p.headers()
+	if int(s.data()) <= least && m.full == 0 {
+		return // it would be no smaller
 	}
 	if m.fails++; m.fails < blackHoleFails {
 		return
 	}
 	for _, mtu := range mtuSteps {
-		if size := mtu - f.p.headers(); size < f.snd.mss {
+		// What the owner cut short may be too large all the same.
+		if size := mtu - f.p.headers(); size < f.snd.mss && (size < int(s.data()) || size == least) {
 			f.stats.MTUPFail++
 			if m.full == 0 {
 				m.full = m.mss

@@ -144,6 +144,11 @@ func (f *Flow) chooseResend() (Out, bool) {
 	if !ok || f.snd.wnd == 0 && !f.cfg.NoPersist {
 		return Out{}, false
 	}
+	if f.rto.count > 1 && f.pipe() > 0 {
+		// After several timeouts in a row one segment goes out alone, however small:
+		// a box that merges segments may be what keeps two from arriving.
+		return Out{}, false
+	}
 	s := b.at(i)
 	full := int64(f.segmentSize())
 	budget := f.budget()
