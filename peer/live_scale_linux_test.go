@@ -1,0 +1,227 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// dialMany has the kernel open n connections to us, as fast as it can, and returns them.
+func (v *live) dialMany(n int, to string) (all []*net.TCPConn) {
+	const workers = 4
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			err := v.kernel.Do(func() error {
+				var d net.Dialer
+				d.SetMultipathTCP(true)
+				for i := w; i < n; i += workers {
+					c, err := d.Dial("tcp", to)
+					if err != nil {
+						return err
+					}
+					mu.Lock()
+					all = append(all, c.(*net.TCPConn))
+					mu.Unlock()
+				}
+				return nil
+			})
+			assert.NoError(v.t, err)
+		}()
+	}
+	wg.Wait()
+	return all
+}
+
+// A burst of set-ups from the kernel is accepted without loss, and thousands of idle
+// connections at once work: 1,000, and 10,000 in the full run.
+func TestLiveIdle(t *testing.T) {
+	n := 1000
+	if full() {
+		n = 10_000
+	}
+	v := newLive(t, liveConfig{})
+	l, err := v.stack.Listen("tcp", ":0")
+	require.NoError(t, err)
+	accepted := make(chan []*Conn)
+	go func() {
+		var all []*Conn
+		for range n {
+			c, err := l.AcceptConn()
+			if !assert.NoError(t, err) {
+				break
+			}
+			all = append(all, c)
+		}
+		accepted <- all
+	}()
+	began := time.Now()
+	theirs := v.dialMany(n, netip.AddrPortFrom(prefix(4, 0, 1).Addr(), l.locals[0].Port()).String())
+	ours := <-accepted
+	took := time.Since(began)
+	require.Len(t, theirs, n)
+	require.Len(t, ours, n)
+	assert.Zero(t, v.counted("TcpExtTCPSynRetrans"), "SYNs that the kernel had to repeat")
+	s := v.stack.Stats().MPTCP
+	assert.Zero(t, s.ListenOverflows+s.MPCapableFallbackACK)
+	assert.EqualValues(t, n, s.MPCurrEstab)
+	assert.EqualValues(t, n, s.MPCapableACKRX)
+	t.Logf("%d set-ups in %v, %.0f a second, the kernel's side included", n, took.Round(time.Millisecond), float64(n)/took.Seconds())
+
+	byPort := map[uint16]*Conn{}
+	for _, c := range ours {
+		byPort[c.ends[1].AddrPort().Port()] = c
+	}
+	for i, k := range theirs {
+		c := byPort[k.LocalAddr().(*net.TCPAddr).AddrPort().Port()]
+		_, err := k.Write([]byte{byte(i)})
+		require.NoError(t, err)
+		var b [1]byte
+		_, err = io.ReadFull(c, b[:])
+		require.NoError(t, err)
+		_, err = c.Write(b[:])
+		require.NoError(t, err)
+		_, err = io.ReadFull(k, b[:])
+		require.NoError(t, err)
+		require.Equal(t, byte(i), b[0])
+	}
+	for i, k := range theirs {
+		if i&1 == 0 {
+			require.NoError(t, k.Close())
+		} else {
+			require.NoError(t, byPort[k.LocalAddr().(*net.TCPAddr).AddrPort().Port()].Close())
+		}
+	}
+	for i, k := range theirs {
+		if i&1 == 1 {
+			require.NoError(t, k.Close())
+		} else {
+			require.NoError(t, byPort[k.LocalAddr().(*net.TCPAddr).AddrPort().Port()].Close())
+		}
+	}
+	v.closed()
+	runtime.KeepAlive(ours)
+}
+
+// flood sends SYNs from raw sockets of the kernel's side until stop is closed: from
+// forged sources, or joins with the token of a living connection. It returns how many.
+func (v *live) flood(stop chan struct{}, to netip.AddrPort, token func() (wire.Token, bool)) (sent int) {
+	err := v.kernel.Do(func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		r := rand.New(rand.NewPCG(4, 4))
+		var b []byte
+		for ; ; sent++ {
+			select {
+			case <-stop:
+				return nil
+			default:
+			}
+			if sent%100 == 99 {
+				time.Sleep(2 * time.Millisecond) // the two cores are for others, too
+			}
+			seg := wire.Segment{Dst: to, Seq: r.Uint32(), Flags: wire.SYN, Window: 65535,
+				Src: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(r.Uint32()), byte(r.Uint32())}), uint16(1024+r.IntN(60000)))}
+			if k, ok := token(); ok {
+				seg.Options, _ = wire.MPJoin{Form: wire.JoinSYN, ID: uint8(r.IntN(255)), Token: k, Nonce: r.Uint32()}.Append(nil)
+			} else {
+				seg.Options, _ = wire.MPCapable{Version: wire.V1, Flags: wire.CapableHMAC}.Append(nil)
+			}
+			if b, err = wire.Append(b[:0], &seg); err != nil {
+				return err
+			}
+			if err := unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: to.Addr().As4()}); err != nil && err != unix.ENOBUFS {
+				return fmt.Errorf("sending a SYN: %w", err)
+			}
+		}
+	})
+	assert.NoError(v.t, err)
+	return sent
+}
+
+// A flood of SYNs, and one of joins to a known token, leave real clients connecting, and
+// a real joiner joining (RFC 8684 section 5, RFC 4987).
+func TestLiveFloods(t *testing.T) {
+	for _, joins := range []bool{false, true} {
+		name := "SYNs"
+		if joins {
+			name = "joins"
+		}
+		t.Run(name, func(t *testing.T) {
+			v := newLive(t, liveConfig{paths: 2})
+			v.tainted = true // forged joins are what the analyser complains of
+			v.kernel.Limits(8, 8)
+			v.kernel.Endpoint("10.1.1.2 dev path1 subflow")
+			l, err := v.stack.Listen("tcp", ":0")
+			require.NoError(t, err)
+			to := netip.AddrPortFrom(prefix(4, 0, 1).Addr(), l.locals[0].Port())
+			var token atomic.Uint32
+			stop := make(chan struct{})
+			flooded := make(chan int)
+			go func() {
+				flooded <- v.flood(stop, to, func() (wire.Token, bool) { return wire.Token(token.Load()), joins && token.Load() != 0 })
+			}()
+			conns := make(chan *Conn)
+			go func() {
+				for {
+					c, err := l.AcceptConn()
+					if err != nil {
+						return
+					}
+					conns <- c
+				}
+			}()
+			var times []time.Duration
+			n := 100
+			if full() {
+				n = 1000
+			}
+			for range n {
+				began := time.Now()
+				k, err := v.dialKernel(true, to.String())
+				require.NoError(t, err)
+				c := <-conns
+				token.Store(uint32(c.Info().Token))
+				talk(t, c, k, 100)
+				times = append(times, time.Since(began))
+				v.subflows(c, 2)
+				ok, _ := k.MultipathTCP()
+				assert.True(t, ok)
+				require.NoError(t, k.Close())
+				mustEnd(t, c)
+				require.NoError(t, c.Close())
+			}
+			close(stop)
+			sent := <-flooded
+			_ = l.Close()
+			slices.Sort(times)
+			t.Logf("%d forged SYNs; %d connections with 100 octets each way: median %v, p99 %v, longest %v", sent, n,
+				times[n/2].Round(time.Microsecond), times[n*99/100].Round(time.Microsecond), times[n-1].Round(time.Microsecond))
+			require.Greater(t, sent, 1000)
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			assert.NoError(t, v.stack.Drain(ctx))
+		})
+	}
+}
