@@ -53,6 +53,9 @@ func talk(t *testing.T, a, b io.ReadWriter, n int) {
 	var wg sync.WaitGroup
 	var sent, got [2]string
 	for i, c := range []io.ReadWriter{a, b} {
+		if d, ok := c.(net.Conn); ok { // what hangs says so, and what it knows
+			assert.NoError(t, d.SetDeadline(time.Now().Add(2*time.Minute)))
+		}
 		wg.Add(2)
 		go func() {
 			defer wg.Done()
@@ -71,6 +74,14 @@ func talk(t *testing.T, a, b io.ReadWriter, n int) {
 		}()
 	}
 	wg.Wait()
+	for _, c := range []io.ReadWriter{a, b} {
+		if d, ok := c.(net.Conn); ok {
+			assert.NoError(t, d.SetDeadline(time.Time{}))
+		}
+		if d, ok := c.(*Conn); ok && t.Failed() {
+			t.Logf("%+v", d.Info())
+		}
+	}
 	assert.Equal(t, sent, got, "SHA-256 of what was sent and received")
 }
 

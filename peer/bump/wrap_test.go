@@ -93,6 +93,8 @@ type holder struct {
 	held netip.AddrPort
 }
 
+func (h *holder) Shared() bool { return true }
+
 func (h *holder) HoldPort(at netip.AddrPort) (link.Hold, error) { h.held = at; return nil, nil }
 
 func TestPortsAreHeldBelow(t *testing.T) {
