@@ -47,7 +47,7 @@ func TestLiveFallback(t *testing.T) {
 // net/http over the stack: curl and net/http in the kernel's namespace, with and
 // without Multipath TCP, and the other way round.
 func TestLiveHTTP(t *testing.T) {
-	v := newLive(t, liveConfig{})
+	v := newLive(t, liveConfig{tools: []string{"curl", "mptcpize"}})
 	body := bytes.Repeat([]byte("All work and no play makes TCP a dull boy.\n"), 1<<15)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -63,6 +63,7 @@ type liveConfig struct {
 	kind   string
 	config Config
 	faulty bool // links are faultyLinks
+	tools  []string
 }
 
 // newLive builds the network and the stack.
@@ -71,7 +72,7 @@ func newLive(t *testing.T, c liveConfig) *live {
 	if testing.Short() {
 		t.Skip("live tests take their time")
 	}
-	v := &live{t: t, lab: lab.Test(t, "ss")}
+	v := &live{t: t, lab: lab.Test(t, append(c.tools, "ss")...)}
 	v.kernel = v.lab.Space("kernel")
 	if strings.HasPrefix(c.kind, "raw") || strings.HasPrefix(c.kind, "shared") {
 		v.ours = v.lab.Space("ours")
