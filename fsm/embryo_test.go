@@ -444,3 +444,42 @@ func heapInUse() int {
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
 }
+
+// Connections whose SYN was answered without state, through boxes and losses: the streams
+// are whole, and Multipath TCP is agreed on wherever its options pass. The opener has
+// data to send: where it has none and its third ACK is lost nobody knows of it.
+func TestStatelessThroughBoxes(t *testing.T) { // R3.1-13, T4987-01
+	multi := 0
+	for i, boxes := range [][]string{
+		{"link delay=5ms"}, {"link delay=5ms loss=5%"}, {"nat", "seq", "link delay=5ms"}, {"split 300", "link delay=5ms"},
+		{"coalesce 2", "link delay=5ms"}, {"drop on=ack3 count=1", "link delay=5ms"}, {"drop on=synack count=1", "link delay=5ms"},
+		{"drop on=ack3 count=1", "drop on=data count=1", "link delay=5ms"}, {"link delay=5ms reorder=20% by=15ms"},
+		{"strip mptcp on=syn", "link delay=5ms"}, {"strip mptcp on=synack", "link delay=5ms"}, {"strip mptcp on=ack3", "link delay=5ms"},
+	} {
+		for k := range uint64(8) {
+			set := func(c *Config) {
+				c.NoChecksum, c.TCP.NoTimestamps = k&1 != 0, k&2 != 0
+				c.MaxHalfOpen = 1
+				if k&4 != 0 {
+					c.Versions = OnlyV0
+				}
+			}
+			w := newWorld(t, 60+k, testConfig(k, set), testConfig(k+100, set), boxes...)
+			w.listen.halfOpen = 1
+			w.transfer(20_000, 20_000, 5*time.Minute)
+			w.listen.halfOpen = 0
+			w.idle()
+			if s := &w.ep[1].stats; s.SyncookiesSent == 0 || s.SyncookiesRecv != 1 {
+				t.Errorf("%v: %d answers without state, %d came back", boxes, s.SyncookiesSent, s.SyncookiesRecv)
+			}
+			if w.app[0].conn.Multipath() && w.app[1].conn.Multipath() {
+				multi++
+			} else if i < 9 && (k&4 == 0 || i != 5 && i < 7) { // version 0 shows its keys but once
+				t.Errorf("%v, %d: no Multipath TCP", boxes, k)
+			}
+		}
+	}
+	if multi < 60 {
+		t.Error(multi, "with Multipath TCP")
+	}
+}
