@@ -115,12 +115,15 @@ func (c *Conn) assignNew(now time.Time) bool {
 		return true
 	}
 	i, n := 0, 0
-	for ; n == 0 && i < len(paths); i++ {
-		if set.Has(i) {
+	for ; i < len(paths); i++ {
+		if set.Has(i) && paths[i].Room > 0 {
 			n = paths[i].Room
+			break
 		}
 	}
-	i--
+	if n == 0 {
+		return false
+	}
 	s := c.subflows[i]
 	if n = c.windowed(s, n); n == 0 {
 		if c.windowLimited(now, s, i) {

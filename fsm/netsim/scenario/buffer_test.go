@@ -13,6 +13,14 @@ import (
 // full reports whether the whole set is to be run; by default a slice of it is.
 func full() bool { return os.Getenv("MPTCP_SIM") == "full" }
 
+// brief leaves a test out of a short run, which keeps those that other tests of shape
+// stand on.
+func brief(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a few seconds of simulation, which -short leaves out")
+	}
+}
+
 // options is what a DSS with a checksum takes of a segment of 1448 octets, where the
 // sender's own DATA_ACK has four octets: goodput is compared as if it did not.
 const options = 1448.0 / 1424
@@ -135,6 +143,7 @@ func TestWiFiAndWeak3G(t *testing.T) {
 // F-09: WiFi of no more than 3G's 2 Mb/s. A quarter more than TCP with 100 KB, almost
 // double with 500 KB, and never less.
 func TestWiFiLike3G(t *testing.T) {
+	brief(t)
 	sizes, long := []int{50, 100, 200, 500}, 60*time.Second
 	if full() {
 		long = 300 * time.Second

@@ -13,6 +13,7 @@ import (
 // halves that where it may use much; the receiver keeps two thirds of what the sender
 // does, where TCP's keeps next to nothing, as on paths alike.
 func TestMemory(t *testing.T) {
+	brief(t)
 	sizes := []int{200, 4000}
 	long := 40 * time.Second
 	if full() {

@@ -14,6 +14,7 @@ var (
 // F-06b: one fast wire and one of a tenth of its rate. With the mechanisms both are used
 // with a quarter of a megabyte, without them the slow one costs more than it brings.
 func TestUnequalWires(t *testing.T) {
+	brief(t)
 	sizes, long := []int{100, 250}, 2*time.Second
 	if full() {
 		sizes, long = []int{50, 100, 150, 250, 500, 1000, 1500, 2000, 3000}, 20*time.Second
@@ -33,6 +34,7 @@ func TestUnequalWires(t *testing.T) {
 // there is none where the buffer suffices, and never one to the disadvantage of M1+M2;
 // with less they do better, since wires that are alike do not have queues that are.
 func TestEqualWires(t *testing.T) {
+	brief(t)
 	sizes, long := []int{50, 500}, time.Second
 	if full() {
 		sizes, long = []int{25, 50, 100, 200, 300, 500, 1000}, 10*time.Second
