@@ -30,7 +30,7 @@ var (
 
 func init() {
 	root = rootCommand()
-	commands = []*command{connectCommand(), listenCommand(), demoCommand(), middleboxCommand(), labCommand()}
+	commands = []*command{connectCommand(), listenCommand(), forwardCommand(), demoCommand(), middleboxCommand(), labCommand()}
 }
 
 func rootCommand() *command {
@@ -38,6 +38,8 @@ func rootCommand() *command {
 		usage: "COMMAND [flags] ARGUMENTS",
 		examples: `
 			mppeer demo                                   see it work; needs no rights
+			sudo mppeer connect server.example:80         netcat over Multipath TCP
+			sudo mppeer listen :8080 --http . --path tun:tun0,10.9.0.2/24
 			sudo mppeer lab                               a network of namespaces to play in`,
 		text:  `A Multipath TCP host in user space (RFC 8684, and RFC 6824 as version 0).`,
 		flags: func(*pflag.FlagSet, *options) {},

@@ -30,6 +30,9 @@ type options struct {
 	http string
 	once bool
 
+	// forward
+	reverse bool
+
 	// demo
 	amount  string
 	output  string

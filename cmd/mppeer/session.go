@@ -121,7 +121,7 @@ func (s *sessions) serve(c *peer.Conn, opener bool, work func(net.Conn) error) e
 	}
 	s.mu.Unlock()
 	s.app.record("open", record{"local": c.LocalAddr().String(), "remote": c.RemoteAddr().String(), "opener": opener, "mptcp": k.info.Multipath}, "")
-	err := work(c)
+	err := work(&lookingConn{Conn: c, look: func() { t.see(c, c.Info()) }})
 	if errors.Is(err, io.EOF) || s.closing() && c.Info().Err == nil {
 		err = nil // on request our direction was closed under the application
 	}
@@ -142,6 +142,21 @@ func (s *sessions) serve(c *peer.Conn, opener bool, work func(net.Conn) error) e
 		_ = c.Close()
 	}
 	return err
+}
+
+// lookingConn takes a look at the subflows when the peer's stream ends: soon after they
+// are gone.
+type lookingConn struct {
+	*peer.Conn
+	look func()
+}
+
+func (l *lookingConn) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if err != nil {
+		l.look()
+	}
+	return n, err
 }
 
 // closing reports whether the first interrupt came.
