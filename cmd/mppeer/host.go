@@ -189,6 +189,13 @@ func (t *pcapTap) see(number int) func(time.Time, netsim.Dir, *link.Packet) {
 	}
 }
 
+// flush brings what was written so far to the files.
+func (h *host) flush() {
+	for _, f := range h.files {
+		_ = f.flush() // shut tells of errors
+	}
+}
+
 // shut closes the stack, which resets what is still open, and the files.
 func (h *host) shut() error {
 	if h.closed {

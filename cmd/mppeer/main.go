@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -86,15 +85,6 @@ func (a *app) usageError(cmd *command, format string, args ...any) int {
 	a.complain(format, args...)
 	fmt.Fprintf(a.stderr, "try `%s --help`\n", cmd.path())
 	return exitUsage
-}
-
-// failure complains of err and chooses the exit code.
-func (a *app) failure(err error) int {
-	a.complain("%v", err)
-	if lacking(err) || errors.Is(err, fs.ErrPermission) {
-		return exitMissing
-	}
-	return exitFailed
 }
 
 // dispatch finds the subcommand, parses the flags and runs it.

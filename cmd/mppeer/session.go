@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm"
 	"github.com/mptcp-go/mptcp/peer"
 )
 
@@ -97,6 +98,7 @@ func (s *sessions) draw() {
 		case now := <-tick.C:
 			t := s.app.track.Load()
 			t.poll()
+			s.host.flush()
 			if s.app.live {
 				s.app.setStatus(t.status(now))
 			}
@@ -144,19 +146,28 @@ func (s *sessions) serve(c *peer.Conn, opener bool, work func(net.Conn) error) e
 	return err
 }
 
-// lookingConn takes a look at the subflows when the peer's stream ends: soon after they
-// are gone.
+// lookingConn takes a look at the subflows now and then, and when the peer's stream
+// ends: soon after that they are gone, and what they carried with them.
 type lookingConn struct {
 	*peer.Conn
 	look func()
+	read int // octets since the last look
 }
+
+const lookEvery = 128 << 10 // octets
 
 func (l *lookingConn) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
-	if err != nil {
+	if l.read += n; err != nil || l.read >= lookEvery {
+		l.read = 0
 		l.look()
 	}
 	return n, err
+}
+
+func (l *lookingConn) CloseWrite() error {
+	l.look()
+	return l.Conn.CloseWrite()
 }
 
 // closing reports whether the first interrupt came.
@@ -174,7 +185,7 @@ func (s *sessions) settle(c *peer.Conn) error {
 		switch {
 		case i.Err != nil:
 			return i.Err
-		case i.Acked >= i.Written:
+		case i.Acked >= i.Written || i.State == fsm.Closed: // in order: with all acknowledged
 			return nil
 		}
 		select {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each lie of ours is noticed by the kernel, whose counter tells, and by the analyser in
+// our capture.
+func TestLiveLies(t *testing.T) {
+	stream := random(200_000, 8)
+	for _, c := range []struct {
+		lie     string
+		counter string // of the kernel
+		multi   bool   // what remains is Multipath TCP
+		finds   string
+	}{
+		{"hmac", "MPTcpExtMPJoinAckHMacFailure", true, "MPD-JOIN-HMAC-ACK"},
+		{"token", "MPTcpExtMPJoinNoTokenFound", true, "MPD-JOIN-TOKEN"},
+		{"echo", "", true, "MPD-KEY-ECHO"}, // Linux does not look at it
+		{"flags", "", false, "MPD-FALLBACK-OFFER"},
+		{"checksum@count=1", "MPTcpExtDataCsumErr", false, "MPD-CHECKSUM"},
+		{"dataack@count=3,after=50KB", "", true, ""},
+	} {
+		t.Run(c.lie, func(t *testing.T) {
+			l := liveTest(t)
+			ours, kernel := l.Space("ours"), l.Space("kernel")
+			l.Link(ours.Dev("eth0"), kernel.Dev("eth0", "10.1.0.2/24"))
+			l.Link(ours.Dev("eth1"), kernel.Dev("eth1", "10.2.0.2/24"))
+			kernel.Limits(2, 2)
+			kernel.Route("10.2.0.1/32 dev eth1")
+			kernelEcho(t, kernel, "10.1.0.2:5000")
+			file := filepath.Join(evidence(t), "ours.pcap")
+			p := start(t, ours, bytes.NewReader(stream), "connect", "10.1.0.2:5000", "--path", "raw:eth0,10.1.0.1/24",
+				"--path", "raw:eth1,10.2.0.1/24,via=10.2.0.2", "--lie", c.lie, "--json", "--pcap", file)
+			p.ends(exitClean)
+			require.Equal(t, sum(stream), sum([]byte(p.out.String())))
+			assert.NotEmpty(t, p.records("lie"))
+			k := p.records("summary")[0]
+			assert.Equal(t, c.multi, k.MPTCP, k.Cause)
+			if c.counter != "" {
+				assert.NotZero(t, counters(t, kernel)[c.counter], c.counter)
+			}
+			if c.finds != "" {
+				assert.Contains(t, findings(t, file), c.finds)
+			}
+		})
+	}
+}
+
+// Two paths to the kernel, opened by us; what --subflows, --backup and the schedulers
+// say is what happens.
+func TestLivePaths(t *testing.T) {
+	stream := random(3_000_000, 9)
+	for _, c := range []struct {
+		flags    []string
+		subflows int
+		idle     bool // the second carries nothing
+	}{
+		{nil, 2, false},
+		{[]string{"--subflows", "1"}, 1, false},
+		{[]string{"--scheduler", "round-robin", "--cc", "reno", "--checksum=false"}, 2, false},
+		{[]string{"--scheduler", "redundant", "--cc", "cubic"}, 2, false},
+		{[]string{"--backup"}, 2, true},
+	} {
+		t.Run(strings.Join(append([]string{"mesh"}, c.flags...), " "), func(t *testing.T) {
+			l := liveTest(t)
+			ours, kernel := l.Space("ours"), l.Space("kernel")
+			l.Link(ours.Dev("eth0"), kernel.Dev("eth0", "10.1.0.2/24"))
+			l.Link(ours.Dev("eth1"), kernel.Dev("eth1", "10.2.0.2/24"))
+			kernel.Limits(4, 4)
+			kernelEcho(t, kernel, "10.1.0.2:5000")
+			args := append([]string{"connect", "10.1.0.2:5000", "--path", "raw:eth0,10.1.0.1/24", "--path",
+				"raw:eth1,10.2.0.1/24,via=10.2.0.2", "--json"}, c.flags...)
+			p := start(t, ours, bytes.NewReader(stream), args...)
+			p.ends(exitClean)
+			require.Equal(t, sum(stream), sum([]byte(p.out.String())))
+			k := p.records("summary")[0]
+			assert.True(t, k.MPTCP, k.Cause)
+			assert.Equal(t, c.subflows, k.SubflowsN)
+			flows := k.flows()
+			t.Log(c.flags, flows)
+			if c.subflows == 2 && assert.Len(t, flows, 2) {
+				assert.Equal(t, c.idle, flows[1] == 0, "%v", flows)
+			}
+			n := counters(t, kernel)
+			assert.EqualValues(t, c.subflows-1, n["MPTcpExtMPJoinAckRx"])
+		})
+	}
+}

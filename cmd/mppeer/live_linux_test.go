@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mptcp-go/mptcp/peer/lab"
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain is the program itself where a test runs it in a namespace.
+func TestMain(m *testing.M) {
+	if os.Getenv("MPPEER_RUN") == "1" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+const patience = 15 * time.Second
+
+// liveTest is a test against the kernel.
+func liveTest(t *testing.T, tools ...string) *lab.Lab {
+	if testing.Short() {
+		t.Skip("live tests are not short")
+	}
+	return lab.Test(t, tools...)
+}
+
+// proc is a run of the program.
+type proc struct {
+	*lab.Proc
+	t           *testing.T
+	out, errors safeBuffer
+}
+
+// safeBuffer is read while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// start runs the program inside a space.
+func start(t *testing.T, s *lab.Space, stdin io.Reader, args ...string) *proc {
+	t.Helper()
+	p := &proc{t: t}
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "MPPEER_RUN=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &p.out, &p.errors
+	cmd.WaitDelay = time.Second
+	var err error
+	p.Proc, err = s.StartCmd(cmd)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("mppeer %s\nstderr: %s", strings.Join(args, " "), clip(p.errors.String()))
+			_ = os.WriteFile(filepath.Join(evidence(t), args[0]+".txt"), []byte(strings.Join(args, " ")+"\n"+p.out.String()+p.errors.String()), 0o600)
+		}
+	})
+	return p
+}
+
+// evidence is a directory for what a failing test leaves: captures and transcripts. It
+// goes with a test that passes.
+func evidence(t *testing.T) string {
+	dir := filepath.Join(os.TempDir(), "mppeer-live-"+strings.Map(func(r rune) rune {
+		if strings.ContainsRune("/ '\"*", r) {
+			return '_'
+		}
+		return r
+	}, t.Name()))
+	if os.Mkdir(dir, 0o700) == nil {
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Log("what is left of it is in", dir)
+			} else {
+				os.RemoveAll(dir)
+			}
+		})
+	}
+	return dir
+}
+
+func clip(s string) string {
+	if len(s) > 4000 {
+		return s[:2000] + "\n...\n" + s[len(s)-2000:]
+	}
+	return s
+}
+
+// says waits until the program has said text on stderr.
+func (p *proc) says(text string) {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool { return strings.Contains(p.errors.String(), text) }, patience, 2*time.Millisecond, "%q", text)
+}
+
+// ends waits for the end and checks the exit code.
+func (p *proc) ends(code int) {
+	p.t.Helper()
+	err := p.Wait(patience)
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		require.Equal(p.t, code, exit.ExitCode(), p.errors.String())
+	default:
+		require.NoError(p.t, err)
+		require.Equal(p.t, code, 0, p.errors.String())
+	}
+}
+
+// interrupt is Ctrl-C.
+func (p *proc) interrupt() { p.Signal(syscall.SIGINT) }
+
+// summary is what --json tells of a connection at its end.
+type summary struct {
+	Type      string
+	MPTCP     bool `json:"mptcp"`
+	Cause     string
+	Error     string
+	Sent      uint64
+	Received  uint64
+	Version   int
+	Checksum  bool
+	Subflows  json.RawMessage
+	What      []string
+	SubflowsN int `json:"subflows_total"`
+}
+
+// records are the lines of --json of one type.
+func (p *proc) records(kind string) (list []summary) {
+	for line := range strings.Lines(p.errors.String()) {
+		var s summary
+		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &s) == nil && s.Type == kind {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// flows is how many octets each subflow of a summary carried, both ways.
+func (s *summary) flows() (octets []uint64) {
+	var list []struct{ Sent, Received uint64 }
+	_ = json.Unmarshal(s.Subflows, &list)
+	for _, f := range list {
+		octets = append(octets, f.Sent+f.Received)
+	}
+	return octets
+}
+
+// random is a stream that only its seed knows.
+func random(n int, seed byte) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(b)
+	return b
+}
+
+func sum(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
+
+// kernelEcho is an echo server of the kernel's Multipath TCP.
+func kernelEcho(t *testing.T, s *lab.Space, addr string) {
+	t.Helper()
+	var l net.Listener
+	require.NoError(t, s.Do(func() (err error) {
+		var lc net.ListenConfig
+		lc.SetMultipathTCP(true)
+		l, err = lc.Listen(t.Context(), "tcp", addr)
+		return err
+	}))
+	var running sync.WaitGroup
+	t.Cleanup(func() { l.Close(); running.Wait() })
+	running.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() {
+				defer c.Close()
+				_ = c.SetDeadline(time.Now().Add(2 * patience))
+				_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+			})
+		}
+	})
+}
+
+// kernelDial is a connection of the kernel's Multipath TCP.
+func kernelDial(t *testing.T, s *lab.Space, addr string) *net.TCPConn {
+	t.Helper()
+	var c net.Conn
+	require.NoError(t, s.Do(func() (err error) {
+		var d net.Dialer
+		d.SetMultipathTCP(true)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		c, err = d.DialContext(ctx, "tcp", addr)
+		return err
+	}))
+	_ = c.SetDeadline(time.Now().Add(patience))
+	t.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// exchange writes a stream to an echo server and returns what comes back.
+func exchange(t *testing.T, c *net.TCPConn, out []byte) []byte {
+	t.Helper()
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := c.Write(out)
+		wrote <- errors.Join(err, c.CloseWrite())
+	}()
+	in, err := io.ReadAll(c)
+	require.NoError(t, err)
+	require.NoError(t, <-wrote)
+	return in
+}
+
+// counters are those of the kernel.
+func counters(t *testing.T, s *lab.Space) map[string]uint64 {
+	t.Helper()
+	n, err := s.Counters()
+	require.NoError(t, err)
+	return n
+}
+
+// boxLab is our host, a middlebox in the cable, and a kernel.
+type boxLab struct {
+	ours, box, kernel *lab.Space
+}
+
+func newBoxLab(t *testing.T) *boxLab {
+	l := liveTest(t)
+	b := &boxLab{l.Space("ours"), l.Space("box"), l.Space("kernel")}
+	l.Link(b.ours.Dev("eth0"), b.box.Dev("left"))
+	l.Link(b.box.Dev("right"), b.kernel.Dev("eth0", "10.1.0.2/24", "fd00:1::2/64"))
+	// For the box that translates addresses: someone must answer for its own.
+	var mac net.HardwareAddr
+	require.NoError(t, b.ours.Do(func() error {
+		i, err := net.InterfaceByName("eth0")
+		if err == nil {
+			mac = i.HardwareAddr
+		}
+		return err
+	}))
+	b.kernel.IP("neigh add 10.1.0.77 lladdr %s dev eth0", mac)
+	return b
+}
