@@ -155,3 +155,53 @@ func TestPaperMutableOptionsOfTwo(t *testing.T) {
 	}
 	t.Logf("%d bits changed: %d connections fell back", n, fell)
 }
+
+// chaos changes a bit of the options of a part of all segments.
+type chaos struct{ chance float64 }
+
+func (x *chaos) String() string { return "chaos" }
+
+func (x *chaos) Handle(at *netsim.Slot, dir netsim.Dir, p *netsim.Packet) {
+	var s wire.Segment
+	if wire.Parse(&s, p.Data) == nil && at.Luck().Chance(x.chance) {
+		if _, ok := s.Options.Find(wire.KindMPTCP); ok {
+			f := &flipper{bit: at.Luck().IntN(160)}
+			f.flip(&s)
+			p.Data, _ = wire.Append(p.Data[:0], &s)
+		}
+	}
+	at.Send(dir, p)
+}
+
+// P-7-01: bits changed again and again on both of two paths, while subflows come and go.
+// A connection may not survive that; but no octet that it delivers is wrong.
+func TestPaperMutableAtRandom(t *testing.T) {
+	done, n := 0, *worlds/3
+	for seed := *firstSeed; seed < *firstSeed+n; seed++ {
+		w := newWorld(t, seed, testConfig(seed), testConfig(seed+1), "link delay=10ms rate=10Mbit buffer=100ms loss=1%")
+		p := w.addPath("link delay=25ms rate=5Mbit buffer=100ms loss=1%")
+		w.path.Insert(0, &chaos{0.03})
+		p.Insert(0, &chaos{0.03})
+		c := w.app[0]
+		c.out, w.app[1].out = stream(200_000, 1), stream(200_000, 2)
+		c.closing, w.app[1].closing = true, true
+		joins := 0
+		c.more = func(now time.Time) {
+			if c.conn.hs.proven && c.conn.Multipath() && len(c.conn.Subflows(nil)) < 2 && joins < 50 {
+				joins++
+				_ = c.conn.Join(now, netip.AddrPortFrom(clientAddr2, 0), serverPort2, false)
+			}
+		}
+		w.dial()
+		err := w.w.RunUntil(w.done, 5*time.Minute)
+		if err != nil && strings.Contains(err.Error(), "invariant") {
+			t.Errorf("seed %d: %v\n%s\n%s", seed, err, w.dump(0), w.dump(1))
+		}
+		if err == nil {
+			done++
+		}
+	}
+	if uint64(done) < n/2 {
+		t.Errorf("%d of %d connections came to their end", done, n)
+	}
+}
