@@ -9,6 +9,10 @@
 # medians of goodput (Gbit/s) and of CPU-seconds, user and system, of the process that is
 # measured for each GB it moved. "in" is what it receives, "out" what it sends. CASES, an
 # extended regular expression, picks some of the cases.
+#
+# Offload: "off" is a device that cuts and sums nothing, and user space that asks for no
+# such thing; "soft" the same device, but with the virtio-net header, so that the kernel
+# cuts in software; "on" a device that does both. A veth pair carries what is not cut.
 set -euo pipefail
 
 rounds=${1:-5}
@@ -51,6 +55,8 @@ serve() {
 }
 serve -serve 10.7.0.2
 serve -serve 10.7.0.3 -mptcp
+ip netns exec "$near" "$work/live" -serve 0.0.0.0 -mptcp & # behind the TUN device
+pids+=($!)
 sleep 0.5
 
 offload() { # offload on|off: of both ends of the veth pair
@@ -61,26 +67,31 @@ offload() { # offload on|off: of both ends of the veth pair
 }
 
 # name | offload | arguments
+tun='-link tun:mplive,10.7.9.2/24 -peer 10.7.9.1'
 list="
 gvisor TCP|off|-stack gvisor -peer 10.7.0.2
 ours MPTCP|off|-stack ours -mptcp -peer 10.7.0.3
-ours MPTCP+checksums|off|-stack ours -mptcp -checksum -peer 10.7.0.3
+ours MPTCP, checksums|off|-stack ours -mptcp -checksum -peer 10.7.0.3
 ours TCP|off|-stack ours -peer 10.7.0.2
 kernel MPTCP|off|-stack kernel -mptcp -peer 10.7.0.3
+gvisor TCP|soft|-stack gvisor -peer 10.7.0.2
+ours MPTCP|soft|-stack ours -mptcp -peer 10.7.0.3
 gvisor TCP|on|-stack gvisor -peer 10.7.0.2
 ours MPTCP|on|-stack ours -mptcp -peer 10.7.0.3
-ours MPTCP+checksums|on|-stack ours -mptcp -checksum -peer 10.7.0.3
+ours MPTCP, checksums|on|-stack ours -mptcp -checksum -peer 10.7.0.3
 ours TCP|on|-stack ours -peer 10.7.0.2
+ours MPTCP over TUN|off|-stack ours -mptcp $tun
+ours MPTCP over TUN|on|-stack ours -mptcp $tun
 kernel MPTCP|on|-stack kernel -mptcp -peer 10.7.0.3
 "
 for ((round = 1; round <= rounds; round++)); do
 	while IFS='|' read -r name off args; do
 		[[ -n $name ]] || continue
-		offload "$off"
+		offload "$([[ $off == on ]] && echo on || echo off)"
 		for dir in in out; do
 			[[ "$name $off $dir" =~ $cases ]] || continue
 			# shellcheck disable=SC2086
-			result=$(ip netns exec "$near" timeout 60 "$work/live" $args -dir "$dir" -offload="$([[ $off == on ]] && echo true || echo false)" \
+			result=$(ip netns exec "$near" timeout 60 "$work/live" $args -dir "$dir" -offload="$([[ $off == off ]] && echo false || echo true)" \
 				-seconds "$seconds" ${EXTRA:-} 2>"$work/err") || result="0 0 failed: $(tail -1 "$work/err")"
 			echo "$off|$dir|$name|$result" >>"$work/results"
 			echo "round $round: offload $off $dir $name: $result" >&2

@@ -21,6 +21,7 @@ type holds struct {
 
 	mu    sync.Mutex
 	held  map[netip.AddrPort]bool
+	list  map[*hold]bool              // of those that are open
 	ports [1 << 16 / 64]atomic.Uint64 // held at any address
 }
 
@@ -37,7 +38,7 @@ type hold struct {
 // open makes the guard. With addresses of our own the link works without it, where the
 // kernel forwards nothing.
 func (h *holds) open(r *raw, s *spec) error {
-	h.link, h.held, h.space = r, map[netip.AddrPort]bool{}, -1
+	h.link, h.held, h.list, h.space = r, map[netip.AddrPort]bool{}, map[*hold]bool{}, -1
 	var own []netip.Addr
 	for _, p := range s.addrs {
 		own = append(own, p.Addr())
@@ -61,9 +62,11 @@ func (h *holds) close() {
 		h.guard.close()
 		h.guard = nil
 	}
-	for at := range h.held {
-		delete(h.held, at)
+	clear(h.held)
+	for k := range h.list {
+		k.once.Do(func() { unix.Close(k.fd) })
 	}
+	clear(h.list)
 	if h.space >= 0 {
 		unix.Close(h.space)
 		h.space = -1
@@ -109,6 +112,7 @@ func (r *raw) HoldPort(at netip.AddrPort) (Hold, error) {
 		return nil, fmt.Errorf("link %s: holding %v: %w", r.name, k.at, err)
 	}
 	h.set(k.at, true)
+	h.list[k] = true
 	return k, nil
 }
 
@@ -170,14 +174,15 @@ func (k *hold) String() string {
 }
 
 func (k *hold) Close() error {
+	h := k.holds
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	k.once.Do(func() {
-		h := k.holds
-		h.mu.Lock()
-		defer h.mu.Unlock()
 		if h.guard != nil {
 			h.set(k.at, false)
 			k.err = h.guard.hold(k.at, false)
 		}
+		delete(h.list, k)
 		unix.Close(k.fd)
 	})
 	return k.err
