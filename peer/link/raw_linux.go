@@ -53,7 +53,9 @@ type raw struct {
 	inIovecs []unix.Iovec
 	inBufs   []byte
 	inSize   int
-	inMax    int      // messages in the next batch
+	inMax    int // messages in the next batch
+	fd       int
+	ring     *ring    // plain only
 	ready    []Packet // plain: pieces of what came in one
 	pieces   []byte
 
@@ -141,6 +143,9 @@ func openRaw(s *spec) (_ Link, err error) {
 	}
 	r.file = os.NewFile(uintptr(fd), "packet socket")
 	closers[0] = func() { r.file.Close() }
+	if r.fd = fd; r.ring != nil {
+		closers = append(closers, func() { r.ring.close() })
+	}
 	if r.conn, err = r.file.SyscallConn(); err != nil {
 		return nil, err
 	}
@@ -190,6 +195,13 @@ func (r *raw) setUpSocket(fd int) error {
 	}
 	if err := unix.Bind(r.out, &unix.SockaddrLinklayer{Ifindex: r.index}); err != nil { // protocol 0: it receives nothing
 		return os.NewSyscallError("bind", err)
+	}
+	if r.plain {
+		ring, err := openRing(fd, r.MTU())
+		if err != nil {
+			return err
+		}
+		r.ring = ring
 	}
 	all := uint16(unix.ETH_P_ALL)
 	return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all<<8 | all>>8, Ifindex: r.index}))
@@ -286,7 +298,10 @@ func (r *raw) Close() error {
 	if r.closed.Swap(true) {
 		return r.ended(net.ErrClosed)
 	}
-	err := r.file.Close()
+	err := r.file.Close() // when it returns nobody is in readRing
+	if r.ring != nil {
+		r.ring.close()
+	}
 	r.monitor.close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -311,6 +326,9 @@ func (r *raw) prepare() {
 	r.outMsgs, r.outIovecs = make([]unix.Mmsghdr, rawBatch), make([]unix.Iovec, 3*rawBatch)
 	r.headers, r.outLens = make([][rawHeader]byte, rawBatch), make([]int, rawBatch)
 	r.read = r.readSome
+	if r.ring != nil {
+		r.read = r.readRing
+	}
 	r.routes = map[netip.Addr]route{}
 	r.neighbors.ask, r.neighbors.flush = r.solicit, r.flush
 	r.neighbors.drop = func(n int) { r.stats.dropUnreachable.Add(uint64(n)) }

@@ -50,53 +50,81 @@ func (r *raw) readSome(fd uintptr) bool {
 		r.inMax = rawLarge
 	}
 	octets := 0
-	r.ready, r.pieces = r.ready[:0], r.pieces[:0]
 	for i := range r.inMsgs[:n] {
-		buf := r.inBufs[i*r.inSize:][:min(int(r.inMsgs[i].Len), r.inSize)]
-		if len(buf) <= rawHeader {
-			continue
+		octets += r.take(r.inBufs[i*r.inSize:][:min(int(r.inMsgs[i].Len), r.inSize)])
+	}
+	r.stats.received(r.got, octets)
+	return true
+}
+
+// readRing is readSome for a link with a ring: one that hands out no more than an MTU.
+func (r *raw) readRing(uintptr) bool {
+	octets, some := 0, false
+	r.ready, r.pieces = r.ready[:0], r.pieces[:0]
+	for used := 0; r.got < len(r.in) && len(r.ready) == 0 && len(r.inBufs)-used >= maxFrameRecv; {
+		n, err := r.ring.next(r.inBufs[used:])
+		if err != nil && err != unix.EAGAIN && err != unix.EINTR {
+			r.inErr = err
+			break
 		}
-		data := buf[rawHeader:]
-		switch binary.BigEndian.Uint16(buf[vnetSize+12:]) {
-		case ethARP:
-			if d, ok := parseARP(data); ok {
-				r.discovered(&d)
-			}
-			continue
-		case ethIPv6:
-			if d, ok, mine := parseND(data); mine {
-				if ok {
-					r.discovered(&d)
-				}
-				continue
-			}
-		case ethIPv4:
-		default:
-			continue
+		if n == 0 && err == nil {
+			break
 		}
-		if r.shared && !r.holds.wants(data) {
-			continue
-		}
-		p := Packet{Data: trim(data)}
-		readVnet(buf, &p)
-		octets += len(p.Data)
-		if r.plain && (p.SegSize > 0 || p.Partial) {
-			r.ready, r.pieces = Split(r.ready, r.pieces, p)
-			continue
-		}
-		if r.plain && len(r.ready) > 0 {
-			r.ready = append(r.ready, p) // keep the order
-			continue
-		}
-		r.in[r.got] = p
-		r.got++
+		some = true
+		octets += r.take(r.inBufs[used:][:n])
+		used += (n + 63) &^ 63 // a cache line of its own
 	}
 	if k := copy(r.in[r.got:], r.ready); k > 0 {
 		r.got += k
 		r.ready = r.ready[k:]
 	}
+	if !some && r.inErr == nil {
+		// An error of the socket, such as that the interface is down, is not in the ring.
+		if e, _ := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR); e != 0 {
+			r.inErr = unix.Errno(e)
+		}
+	}
+	r.stats.recvCalls.Add(1)
 	r.stats.received(r.got+len(r.ready), octets)
-	return true
+	return some || r.inErr != nil
+}
+
+// take looks at a frame with its virtio-net header: packets become part of the batch,
+// questions about neighbours are answered. It returns the octets of the packet.
+func (r *raw) take(buf []byte) int {
+	if len(buf) <= rawHeader {
+		return 0
+	}
+	data := buf[rawHeader:]
+	switch binary.BigEndian.Uint16(buf[vnetSize+12:]) {
+	case ethARP:
+		if d, ok := parseARP(data); ok {
+			r.discovered(&d)
+		}
+		return 0
+	case ethIPv6:
+		if d, ok, mine := parseND(data); mine {
+			if ok {
+				r.discovered(&d)
+			}
+			return 0
+		}
+	case ethIPv4:
+	default:
+		return 0
+	}
+	if r.shared && !r.holds.wants(data) {
+		return 0
+	}
+	p := Packet{Data: trim(data)}
+	readVnet(buf, &p)
+	if r.plain && (p.SegSize > 0 || p.Partial) {
+		r.ready, r.pieces = Split(r.ready, r.pieces, p)
+	} else {
+		r.in[r.got] = p
+		r.got++
+	}
+	return len(p.Data)
 }
 
 // trim takes off what Ethernet adds to short frames.

@@ -241,11 +241,21 @@ func (t *tun) ended(err error) error {
 		return nil
 	case t.closed.Load():
 		return fmt.Errorf("link %s: %w", t.name, net.ErrClosed)
-	case errors.Is(err, unix.EBADFD):
+	case errors.Is(err, unix.EBADFD) || t.detached():
 		t.up.Store(false)
 		return fmt.Errorf("link %s: %w", t.name, ErrGone)
 	}
 	return fmt.Errorf("link %s: %w", t.name, err)
+}
+
+// detached reports whether the device has been removed under us, which the runtime's
+// poller has a name of its own for.
+func (t *tun) detached() bool {
+	req, err := unix.NewIfreq("")
+	if err == nil {
+		_ = t.raw.Control(func(fd uintptr) { err = unix.IoctlIfreq(int(fd), unix.TUNGETIFF, req) })
+	}
+	return err == unix.EBADFD
 }
 
 func (t *tun) Close() error {
