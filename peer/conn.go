@@ -14,9 +14,9 @@ import (
 type Conn struct {
 	stack *Stack
 	fc    *fsm.Conn
-	ends  [2]net.TCPAddr // local, remote
 
-	rd, wr half
+	rd     half
+	wr     writeHalf
 	closed bool
 	opened chan struct{} // of a connection being dialled
 	ended  chan struct{} // where somebody waits for the end
@@ -26,21 +26,42 @@ type Conn struct {
 type half struct {
 	serial   sync.Mutex // one call at a time
 	waiting  bool
-	ready    chan struct{} // nil until somebody waits
+	ready    chan struct{} // of a call that waits; lent by the stack
 	deadline time.Time
 	timer    *time.Timer
-	rest     []byte // of a Write that waits: what found no room yet
-	err      error  // ...and why it cannot go on
 }
 
-// arm is called with the stack locked, by a call that is about to wait.
-func (h *half) arm() chan struct{} {
-	if h.ready == nil {
+// writeHalf is that of Write, which leaves what found no room to whoever makes some.
+type writeHalf struct {
+	half
+	rest []byte // of a Write that waits
+	err  error  // why it cannot go on
+}
+
+// arm is called with the stack locked, by a call that is about to wait. When it has
+// waited it calls disarm.
+func (h *half) arm(s *Stack) chan struct{} {
+	if n := len(s.spares); h.ready != nil {
+	} else if n > 0 {
+		h.ready, s.spares = s.spares[n-1], s.spares[:n-1]
+	} else {
 		h.ready = make(chan struct{}, 1)
 	}
 	h.waiting = true
 	return h.ready
 }
+
+// disarm gives the channel back, which nobody will send to.
+func (h *half) disarm(s *Stack) {
+	if h.ready != nil && !h.waiting {
+		if len(s.spares) < maxSpares {
+			s.spares = append(s.spares, h.ready)
+		}
+		h.ready = nil
+	}
+}
+
+const maxSpares = 64
 
 func (h *half) wake() {
 	if h.waiting {
@@ -53,7 +74,6 @@ func (h *half) expired(now time.Time) bool { return !h.deadline.IsZero() && !now
 
 func (s *Stack) newConn(fc *fsm.Conn) *Conn {
 	c := &Conn{stack: s, fc: fc}
-	c.ends[0], c.ends[1] = *net.TCPAddrFromAddrPort(fc.Local()), *net.TCPAddrFromAddrPort(fc.Remote())
 	s.conns[fc] = c
 	return c
 }
@@ -105,6 +125,7 @@ func (c *Conn) tryRead(p []byte) (n int, wait chan struct{}, err error) {
 	s := c.stack
 	now := s.lock()
 	defer s.unlock()
+	c.rd.disarm(s)
 	switch {
 	case c.closed:
 		return 0, nil, net.ErrClosed
@@ -121,7 +142,7 @@ func (c *Conn) tryRead(p []byte) (n int, wait chan struct{}, err error) {
 	if s.closed {
 		return 0, nil, net.ErrClosed
 	}
-	return 0, c.rd.arm(), nil
+	return 0, c.rd.arm(s), nil
 }
 
 // Write writes octets to our stream. It returns when all are in the send buffer, so not
@@ -154,10 +175,11 @@ func (c *Conn) write(p []byte) (int, error) {
 			w.err = os.ErrDeadlineExceeded
 			break
 		}
-		wait := w.arm()
+		wait := w.arm(s)
 		s.unlock()
 		<-wait
 		s.mu.Lock()
+		w.disarm(s)
 	}
 	n = len(p) - len(w.rest)
 	switch err = w.err; {
@@ -231,20 +253,20 @@ func (h *half) stop() {
 
 // LocalAddr and RemoteAddr are the *net.TCPAddr of the first subflow, also after its
 // end (RFC 8684 section 4, R4-07).
-func (c *Conn) LocalAddr() net.Addr { return &c.ends[0] }
+func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.fc.Local()) }
 
 // RemoteAddr is the peer's address; see LocalAddr.
-func (c *Conn) RemoteAddr() net.Addr { return &c.ends[1] }
+func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.fc.Remote()) }
 
 // SetDeadline sets both deadlines.
-func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, &c.rd, &c.wr) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, &c.rd, &c.wr.half) }
 
 // SetReadDeadline sets the time from which on Read fails with os.ErrDeadlineExceeded;
 // the zero time: never.
 func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(t, &c.rd) }
 
 // SetWriteDeadline does the same for Write.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, &c.wr) }
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, &c.wr.half) }
 
 func (c *Conn) setDeadline(t time.Time, halves ...*half) error {
 	s := c.stack

@@ -162,6 +162,7 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 func (l *Listener) tryAccept() (*Conn, chan struct{}, error) {
 	now := l.stack.lock()
 	defer l.stack.mu.Unlock()
+	l.wait.disarm(l.stack)
 	switch {
 	case l.closed:
 		return nil, nil, net.ErrClosed
@@ -186,7 +187,7 @@ func (l *Listener) tryAccept() (*Conn, chan struct{}, error) {
 			return c, nil, nil
 		}
 	}
-	return nil, l.wait.arm(), nil
+	return nil, l.wait.arm(l.stack), nil
 }
 
 // Close ends the listener. Connections that were not accepted are reset.

@@ -88,7 +88,7 @@ func TestLiveIdle(t *testing.T) {
 
 	byPort := map[uint16]*Conn{}
 	for _, c := range ours {
-		byPort[c.ends[1].AddrPort().Port()] = c
+		byPort[c.fc.Remote().Port()] = c
 	}
 	for i, k := range theirs {
 		c := byPort[k.LocalAddr().(*net.TCPAddr).AddrPort().Port()]

@@ -122,7 +122,7 @@ func TestLiveChanges(t *testing.T) {
 			name: "we move to another address", way: byUs,
 			change: func(v *live, c *Conn) int {
 				v.addPath(2, liveConfig{})
-				to := netip.AddrPortFrom(prefix(4, 2, 2).Addr(), c.ends[1].AddrPort().Port())
+				to := netip.AddrPortFrom(prefix(4, 2, 2).Addr(), c.fc.Remote().Port())
 				require.NoError(v.t, c.Join(prefix(4, 2, 1).Addr(), to, false))
 				v.subflows(c, 3)
 				require.NoError(v.t, c.RemoveAddr(prefix(4, 0, 1).Addr()))
@@ -228,7 +228,7 @@ func TestLiveFamilies(t *testing.T) {
 			talk(t, c, s, 1000)
 			other := 10 - k.first
 			if k.who == client {
-				to := netip.AddrPortFrom(prefix(other, 1, 2).Addr(), c.ends[1].AddrPort().Port())
+				to := netip.AddrPortFrom(prefix(other, 1, 2).Addr(), c.fc.Remote().Port())
 				require.NoError(t, c.Join(prefix(other, 1, 1).Addr(), to, false))
 			} else {
 				require.NoError(t, c.Announce(netip.AddrPortFrom(prefix(other, 1, 1).Addr(), 0)))

@@ -24,7 +24,7 @@ var subflowWays = []struct {
 	{
 		name: "joined by us", who: client,
 		open: func(v *live, c *Conn, k int) {
-			remote := netip.AddrPortFrom(prefix(4, k, 2).Addr(), c.ends[1].AddrPort().Port())
+			remote := netip.AddrPortFrom(prefix(4, k, 2).Addr(), c.fc.Remote().Port())
 			require.NoError(v.t, c.Join(prefix(4, k, 1).Addr(), remote, false))
 		},
 	},
@@ -32,7 +32,7 @@ var subflowWays = []struct {
 		name: "joined by us to what the kernel announced", who: client,
 		prepare: func(v *live, k int) { v.kernel.Endpoint(fmt.Sprintf("10.1.%d.2 signal", k)) },
 		open: func(v *live, c *Conn, k int) {
-			v.joinAnnounced(c, k, netip.AddrPortFrom(prefix(4, k, 2).Addr(), c.ends[1].AddrPort().Port()))
+			v.joinAnnounced(c, k, netip.AddrPortFrom(prefix(4, k, 2).Addr(), c.fc.Remote().Port()))
 		},
 	},
 	{

@@ -32,6 +32,7 @@ type Stack struct {
 	holds     holds
 	armed     time.Time // when the timer goroutine wakes; zero: it does not
 	in, out   wire.Segment
+	spares    []chan struct{} // empty, for those who will wait
 	merger    merger
 	handle    func(time.Time, *wire.Segment) // ep.HandleSegment
 	dirty     []*port                        // with packets that nobody sends yet
