@@ -31,6 +31,8 @@ func during(t *testing.T, c *Conn, k *net.TCPConn, n int, f func()) {
 const (
 	byUs     = 0
 	byKernel = 3
+
+	byKernelAnnounced = 4
 )
 
 // What changes while octets flow: nothing is lost, and the counters agree. R3.4.2-01,

@@ -180,3 +180,25 @@ func TestLiveFullMesh(t *testing.T) {
 		})
 	}
 }
+
+// Subflows over packet sockets, with an address of our own and with that of the kernel
+// on our side, which must not reset what it does not know. The kernel joins to addresses
+// of the network that it is on: it finds no neighbour for others.
+func TestLiveRawSubflows(t *testing.T) {
+	for _, kind := range []string{"raw", "shared"} {
+		for _, way := range []int{byUs, byKernelAnnounced} {
+			t.Run(fmt.Sprintf("%s/%s", kind, subflowWays[way].name), func(t *testing.T) {
+				t.Parallel()
+				v := newLive(t, liveConfig{paths: 2, kind: kind})
+				c, k := v.spread(way, 2)
+				v.multipath(c, k, 2)
+				exchange(t, c, k, 8<<20)
+				assert.NoError(t, c.Close())
+				assert.NoError(t, k.Close())
+				v.closed()
+				v.noFallback()
+				v.agree()
+			})
+		}
+	}
+}
