@@ -52,7 +52,7 @@ func TestLiveChanges(t *testing.T) {
 				require.NoError(v.t, c.RemoveAddr(prefix(4, 1, 1).Addr()))
 				return 1
 			},
-			check: func(v *live, c *Conn) { assert.EqualValues(v.t, 1, v.counted("MPTcpExtRmAddr")) },
+			check: func(v *live, c *Conn) { v.withdrawn() },
 		},
 		{
 			name: "we withdraw the address of the first subflow", way: byUs,
@@ -60,7 +60,7 @@ func TestLiveChanges(t *testing.T) {
 				require.NoError(v.t, c.RemoveAddr(prefix(4, 0, 1).Addr()))
 				return 1
 			},
-			check: func(v *live, c *Conn) { assert.EqualValues(v.t, 1, v.counted("MPTcpExtRmAddr")) },
+			check: func(v *live, c *Conn) { v.withdrawn() },
 		},
 		{
 			name: "the kernel withdraws an address", way: byKernel,
@@ -164,6 +164,21 @@ func TestLiveChanges(t *testing.T) {
 			v.closed()
 			v.noFallback()
 		})
+	}
+}
+
+// withdrawn checks that the kernel heard of one address withdrawn. Nothing repeats a
+// REMOVE_ADDR, and Linux drops an ACK that lies beyond a window which it has closed
+// meanwhile: then the FIN alone has told it.
+func (v *live) withdrawn() {
+	v.t.Helper()
+	assert.EqualValues(v.t, 1, v.stack.Stats().MPTCP.RmAddrTx)
+	now, err := v.kernel.Counters()
+	require.NoError(v.t, err)
+	if now["TcpExtBeyondWindow"] == v.before["TcpExtBeyondWindow"] {
+		assert.EqualValues(v.t, 1, v.counted("MPTcpExtRmAddr"))
+	} else {
+		assert.LessOrEqual(v.t, v.counted("MPTcpExtRmAddr"), uint64(1))
 	}
 }
 
