@@ -410,11 +410,7 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 	case c.finished, c.snd.finAcked && c.rcv.finDone:
 		c.end(now, nil)
 	default:
-		c.forgetFailure()
-		if c.anyUp() == nil && c.snd.una < c.snd.next {
-			// All that is not acknowledged goes over the next, in the order of the stream.
-			c.snd.again = append(c.snd.again[:0], extent{c.snd.una, c.snd.next})
-		}
+		c.startAfresh()
 		// A RST or FIN ends its subflow only (R3.3-07, R3.3.3-01, R4-05). The time runs
 		// from the loss of the last: joins that are not proven do not stretch it.
 		if !c.timers.armed(timerLonely) {

@@ -51,7 +51,7 @@ func (c *Conn) contiguous(s *subflow) bool {
 	if s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0) {
 		return false
 	}
-	return c.based(s) && c.whole(s)
+	return c.inOrder(s) && (c.rcv.finDone && c.nextIndex > 1 || c.based(s) && c.whole(s))
 }
 
 // based reports whether it is known where in the stream the octets behind the last mapping
@@ -62,24 +62,40 @@ func (c *Conn) based(s *subflow) bool {
 }
 
 // ordered reports whether our stream could go on in the order of s, without mappings: all
-// that is not acknowledged is on it, once and in order.
+// that is not acknowledged is on it, once and in order, or is still to follow there.
 func (c *Conn) ordered(s *subflow) bool {
 	snd, m := &c.snd, &s.maps
-	for _, x := range snd.again {
-		if max(x.lo, snd.una) < x.hi {
-			return false
-		}
-	}
 	for i := 1; i < m.len(); i++ {
 		if m.at(i).data != m.at(i-1).dataEnd() {
 			return false
 		}
 	}
-	if m.len() == 0 {
-		return snd.una == snd.next
+	if m.len() > 0 && m.at(0).data > snd.una {
+		return false
 	}
-	return m.at(0).data <= snd.una && m.at(m.len()-1).dataEnd() == snd.next
+	end := c.boundTo(s)
+	for _, x := range snd.again {
+		if lo := max(x.lo, snd.una); lo < x.hi {
+			if lo != end {
+				return false
+			}
+			end = x.hi
+		}
+	}
+	return end == snd.next
 }
+
+// boundTo is where our stream ends on s, the only subflow.
+func (c *Conn) boundTo(s *subflow) uint64 {
+	if n := s.maps.len(); n > 0 {
+		return s.maps.at(n - 1).dataEnd()
+	}
+	return c.snd.una
+}
+
+// inOrder is ordered for a connection that ever had another subflow. With one only there
+// are other ways to tell.
+func (c *Conn) inOrder(s *subflow) bool { return c.nextIndex == 1 || c.ordered(s) }
 
 // whole is contiguous for a peer that says itself that its stream goes on in subflow
 // order.
@@ -148,6 +164,9 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	c.rcv.hasFin = c.rcv.hasFin && c.rcv.finDone
 	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal} {
 		c.timers.stop(t)
+	}
+	if s != nil && len(c.snd.again) > 0 && c.nextIndex > 1 {
+		c.snd.next = c.boundTo(s) // the rest, repeated, is as good as new
 	}
 	c.snd.again, c.signals = nil, nil
 	c.happened(FellBack)
@@ -238,7 +257,7 @@ func (c *Conn) takeInfinite(now time.Time, s *subflow, off uint64, d *wire.DSS) 
 	}
 	if !c.fb.failed {
 		sub, ok := s.relIn.Off(s.flow.Received(), d.SSN)
-		if !ok || !c.whole(s) {
+		if !ok || !c.whole(s) || !c.inOrder(s) {
 			c.ep.stats.FallbackFailed++
 			c.resetSubflow(now, s, wire.ResetMiddlebox)
 			return false
@@ -296,17 +315,19 @@ func (c *Conn) plausible(s *subflow, m dataseq.Mapping) bool {
 	return m.Data-m.Sub == s.good.data-s.good.sub || m.Sub == s.good.sub && m.Data == c.rcv.next
 }
 
-// forgetFailure is called when the only subflow is gone before a fallback came of its
-// failed checksum: what was held of it for that is worth nothing, and the rest of the
-// stream will come again, with mappings, on another.
-func (c *Conn) forgetFailure() {
-	if !c.fb.failed || c.fb.done {
-		return
-	}
+// startAfresh is called when no subflow is left: the peer will send all that was not
+// DATA_ACKed again, on another, in the order of the stream. Nothing is kept of what came
+// beyond that, nor of a fallback that was under way, so that there can be one later.
+func (c *Conn) startAfresh() {
 	c.rcv.buf.Remove(c.rcv.next, c.rcv.next+1<<40)
 	c.rcv.top = c.rcv.next
-	c.fb = fallback{cause: c.fb.cause}
-	c.timers.stop(timerUnmapped)
+	if c.snd.una < c.snd.next {
+		c.snd.again = append(c.snd.again[:0], extent{c.snd.una, c.snd.next})
+	}
+	if c.fb.failed {
+		c.fb = fallback{cause: c.fb.cause}
+		c.timers.stop(timerUnmapped)
+	}
 }
 
 // failing reports whether an MP_FAIL of ours waits for its answer: it goes on every
@@ -322,6 +343,11 @@ const failTries = 6
 func (c *Conn) onFailing(now time.Time) {
 	s := c.only()
 	if s == nil {
+		return
+	}
+	if !c.inOrder(s) {
+		c.ep.stats.FallbackFailed++
+		c.resetSubflow(now, s, wire.ResetMiddlebox)
 		return
 	}
 	if c.fb.tries++; c.fb.tries > failTries {
@@ -367,7 +393,7 @@ func (c *Conn) takeFail(now time.Time, s *subflow, seg *wire.Segment, o *options
 		c.fallBack(now, s, nil, "") // the answer to ours
 		return true
 	}
-	if c.fb.failed || !c.ordered(s) || !c.based(s) || !c.whole(s) {
+	if c.fb.failed || !c.ordered(s) || !c.rcv.finDone && (!c.based(s) || !c.whole(s)) {
 		c.ep.stats.FallbackFailed++
 		c.resetSubflow(now, s, wire.ResetMiddlebox)
 		return false

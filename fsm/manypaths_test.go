@@ -293,3 +293,43 @@ func TestEverySubflowModified(t *testing.T) {
 		}
 	}
 }
+
+// stubborn are boxes that TCP gets through, and Multipath TCP by giving way.
+var stubborn = []string{
+	"split 500 copy=first", "split 600 copy=last", "normalize how=reset", "window 3000", "window 60000 div=2", "coalesce 2",
+	"coalesce 3 keep=last", "coalesce 2 keep=both", "proxy", "strip mptcp on=syn", "strip mptcp on=synack", "strip mptcp on=ack3",
+	"strip mptcp", "strip dss", "strip mptcp after=3whs", "strip mptcp after=20000B", "strip mptcp after=20000B dir=c2s",
+	"strip mptcp after=20000B dir=s2c", "strip mptcp after=30p dir=s2c", "strip dss after=10000B", "strip TS",
+	"drop on=data count=2", "drop has=mptcp on=syn", "strip mptcp chance=5%", "strip dss chance=20% dir=s2c",
+}
+
+// P-4.1-01, the boxes of the paper and more with two to four subflows: each box on the
+// first path, on another, and on all of them. Whatever TCP carries through the first path
+// arrives, as sent.
+func TestBoxesManyPaths(t *testing.T) {
+	for _, box := range append(append([]string{}, stubborn...), transparent...) {
+		for n := 2; n <= 4; n++ {
+			for where := -1; where < 2; where++ {
+				if testing.Short() && (n != 3 || where != 0) {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s n=%d on=%d", box, n, where), func(t *testing.T) {
+					var chains [][]string
+					for k := range n {
+						chain := []string{fmt.Sprintf("link delay=%dms rate=%dMbit buffer=100ms loss=%d%%", 10+9*k, 6+k, k%2)}
+						if where < 0 || where == k {
+							chain = append([]string{box}, chain...)
+						}
+						chains = append(chains, chain)
+					}
+					m := newManyPaths(t, uint64(n), testConfig(1, mesh), testConfig(2, mesh), chains...)
+					m.app[0].out, m.app[1].out = stream(200_000, 1), stream(150_000, 2)
+					m.app[0].closing, m.app[1].closing = true, true
+					m.dial()
+					m.finishTransfer(10 * time.Minute)
+					m.idle()
+				})
+			}
+		}
+	}
+}

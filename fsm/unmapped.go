@@ -44,7 +44,7 @@ func (c *Conn) withholds(s *subflow) bool { return c.sole(s) && c.contiguous(s) 
 // their mapping is on another segment (R3.3.1-10). It returns how many were kept, and
 // whether the connection fell back so that they are to be taken again.
 func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *options) (kept int, again bool) {
-	if !s.anyMap && !o.data() && s.index == 0 && c.sole(s) {
+	if !s.anyMap && !o.data() && c.nextIndex == 1 && c.sole(s) {
 		// The sender has to map every segment until it hears a DATA_ACK (R3.7-02): a
 		// first one without any option has lost it, or was never dressed.
 		c.fb.announce = true // our own segments may have kept their options
@@ -235,8 +235,8 @@ func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	s.dropped, s.owed = true, max(s.owed, until)
 	s.flow.RequestAck() // the DATA_ACK shows what is missing
 	limit := c.ep.cfg.MaxUnmapped
-	if !c.sole(s) {
-		limit /= 8 // there is something better
+	if !c.sole(s) || c.nextIndex > 1 {
+		limit /= 8 // there is something better, or a join is
 	}
 	if gone && s.givenUp > limit || s.givenUp > max(c.ep.cfg.ReceiveBuffer, c.ep.cfg.MaxUnmapped) {
 		c.ep.stats.FallbackFailed++
