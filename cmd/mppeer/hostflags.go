@@ -34,13 +34,13 @@ func (o *options) host(f *pflag.FlagSet) {
 	h := &o.hostOptions
 	f.StringArrayVar(&h.paths, "path", nil, "use `LINK`: tun:NAME,ADDR/LEN, raw:IFACE,ADDR/LEN (an address of our own beside the kernel) "+
 		"or raw:IFACE (the kernel's addresses); once for each path")
-	f.IntVar(&h.subflows, "subflows", 0, "use `N` subflows at most, 1 to 32: over all paths, or over several ports of a single one "+
-		"(0 by default: one for each path)")
+	f.IntVar(&h.subflows, "subflows", 0, "use `N` subflows at most, 1 to 32: over all paths, or over several ports of a single one; "+
+		"by default one for each path")
 	f.BoolVar(&h.backup, "backup", false, "open further subflows as backups")
 	f.StringVar(&h.scheduler, "scheduler", "lowest-rtt", "choose the subflow by `NAME`: "+strings.Join(names(schedulers), ", "))
 	f.StringVar(&h.cc, "cc", "lia", "control congestion by `NAME`: "+strings.Join(names(congestions), ", "))
 	f.BoolVar(&h.checksum, "checksum", true, "ask for DSS checksums; --checksum=false uses them only if the peer asks")
-	f.StringVar(&h.versions, "mptcp-version", "both", "speak `VERSION` 1 (RFC 8684), 0 (RFC 6824) or both, which offers 1")
+	f.StringVar(&h.versions, "mptcp-version", "both", "speak version `V`: 1 (RFC 8684), 0 (RFC 6824) or both, which offers 1")
 	f.BoolVar(&h.noMPTCP, "no-mptcp", false, "be a plain TCP host")
 	o.lying(f)
 	f.Uint64Var(&o.seed, "seed", 1, "`N` that decides what lies leave to chance (1 by default)")

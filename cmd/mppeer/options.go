@@ -61,7 +61,7 @@ func (o *options) elements() ([]netsim.Element, error) {
 
 // lying registers --lie.
 func (o *options) lying(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.lies, "lie", nil, "misbehave on purpose in packets sent: `WHAT[@WHEN]`, WHAT as listed below under lie, "+
+	f.StringArrayVar(&o.lies, "lie", nil, "misbehave on purpose in what is sent: `WHAT[@WHEN]`, with WHAT of the list below and "+
 		"WHEN a moment (3whs, 5000B, 20p, 2s) or fields (count=1,on=data); repeatable")
 }
 

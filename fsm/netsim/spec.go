@@ -164,10 +164,10 @@ func field[T any](s *Spec, name string, otherwise T, parse func(string) (T, erro
 	return t
 }
 
-// ParseOctets reads a number of octets with an optional unit: B, KB, MB (powers of
-// 1000), KiB, MiB (of 1024).
+// ParseOctets reads a number of octets with an optional unit: B, KB, MB, GB (powers of
+// 1000), KiB, MiB, GiB (of 1024).
 func ParseOctets(v string) (int, error) {
-	n, err := parseUnits(v, []unit{{"MiB", 1 << 20}, {"KiB", 1 << 10}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1}})
+	n, err := parseUnits(v, []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1}})
 	return int(n), err
 }
 
