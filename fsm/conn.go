@@ -38,7 +38,7 @@ func (s *side) set(k secret) {
 // Getters: State, Err, Local, Remote, Multipath, Version, Checksum, Token, Readable,
 // Writable, Subflows, Info.
 //
-// Application calls: Write, Read, CloseWrite, Close, Abort.
+// Application calls: Write, Read, CloseWrite, Close, Abort, ResetSubflow.
 //
 // Segments, time and events go through its Endpoint.
 type Conn struct {

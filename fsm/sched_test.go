@@ -1,11 +1,14 @@
 package fsm
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/sched"
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // Every policy delivers over two paths, and the octets go where it says.
@@ -68,5 +71,42 @@ func TestSchedulersReinject(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// R3.3.6-05, R3.3.6-06: a subflow that performs badly is reset, with reason 5, and what it
+// had goes over the others; the only one is not.
+func TestResetSubflow(t *testing.T) {
+	w := newWorld(t, 5, testConfig(1), testConfig(2), "link delay=5ms rate=5Mbit buffer=100ms")
+	w.addPath("link delay=75ms rate=500kbit buffer=400ms")
+	w.twoPaths(1_000_000, 1000)
+	reset := false
+	w.app[0].watch = func() {
+		c := w.app[0].conn
+		if reset || c.snd.una < 300_000 {
+			return
+		}
+		reset = true
+		slow, fast := c.subflows[1], c.subflows[0]
+		if !slow.up || slow.flow.Sent() == slow.flow.Acked() {
+			t.Error("the slow path has nothing to deliver")
+		}
+		if err := c.ResetSubflow(w.w.Now(), slow.id.local, slow.id.remote, wire.ResetUnacceptable); err != nil {
+			t.Error(err)
+		}
+		for _, id := range []flowID{slow.id, fast.id, {serverPort, serverPort}} {
+			var local *LocalError
+			if err := c.ResetSubflow(w.w.Now(), id.local, id.remote, wire.ResetUnacceptable); !errors.As(err, &local) || local.Reason != NotOpen {
+				t.Errorf("%v: %v", id, err)
+			}
+		}
+	}
+	w.finishTransfer(time.Minute)
+	w.idle()
+	if !reset || w.ep[0].stats.MPRstTx != 1 || w.ep[1].stats.MPRstRx != 1 || w.ep[0].stats.MPTCPRetrans == 0 {
+		t.Errorf("reset %v, %+v", reset, w.ep[0].stats)
+	}
+	if !bytes.Contains(w.capt.Bytes(), []byte{30, 4, 0x81, byte(wire.ResetUnacceptable)}) {
+		t.Error("no MP_TCPRST with that reason on the wire")
 	}
 }

@@ -2,9 +2,11 @@ package fsm
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // subflow is one TCP flow of a connection and what the connection keeps of it.
@@ -101,4 +103,23 @@ func (c *Conn) Subflows(b []Subflow) []Subflow {
 		b = append(b, Subflow{Local: s.id.local, Remote: s.id.remote, Path: s.flow.Path(), Up: s.up, Backup: s.spare(), Flow: s.flow})
 	}
 	return b
+}
+
+// ResetSubflow ends one subflow with a RST that gives the reason why, such as
+// wire.ResetUnacceptable for one that performs badly (RFC 8684 section 3.3.6). What it
+// had not delivered goes over others, so it is an error where it is the only one that is
+// up: a *LocalError, as it is when there is no such subflow.
+func (c *Conn) ResetSubflow(now time.Time, local, remote netip.AddrPort, why wire.ResetReason) error {
+	for _, s := range c.subflows {
+		if s.id != (flowID{local, remote}) || s.doomed || c.ended {
+			continue
+		}
+		if c.mode != multi || s.up && !c.elsewhere(s) {
+			return &LocalError{Reason: NotOpen, What: "ResetSubflow: the only subflow"}
+		}
+		c.resetSubflow(now, s, why) // R3.3.6-05, R3.3.6-06
+		c.settle(now)
+		return nil
+	}
+	return &LocalError{Reason: NotOpen, What: "ResetSubflow: no such subflow"}
 }

@@ -65,7 +65,7 @@ func mean(t *testing.T, build func(seed uint64) (*World, error)) (good, sent []f
 	return good, sent
 }
 
-// R3.3.7-02, T6356-06: on a bottleneck that both subflows share, a coupled connection
+// R3.3.7-01, T6356-06: on a bottleneck that both subflows share, a coupled connection
 // takes no more than one TCP; an uncoupled one takes nearly two.
 func TestSharedBottleneck(t *testing.T) {
 	_, _, tolerance := runs()
@@ -92,7 +92,7 @@ func TestSharedBottleneck(t *testing.T) {
 	}
 }
 
-// R3.3.7-01: over disjoint paths a connection gets at least what TCP would on the better
+// R3.3.7-01, P-2-01: over disjoint paths a connection gets at least what TCP would on the better
 // one, and it moves off the more congested one, which a connection without coupling does
 // not.
 func TestDisjointPaths(t *testing.T) {
