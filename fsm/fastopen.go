@@ -100,8 +100,6 @@ func (c *Conn) synAnswered(now time.Time, s *subflow) {
 		k := fastCookie{size: uint8(len(cookie))}
 		copy(k.octets[:], cookie)
 		e.fastCookies.put(a, k)
-	case n > 0 && took == 0:
-		e.fastCookies.put(a, fastCookie{}) // it does not know its own cookie
 	}
 	if n == 0 {
 		return

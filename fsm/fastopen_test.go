@@ -186,7 +186,7 @@ func TestFastOpenNotTaken(t *testing.T) { // RB-02
 			t.Error(took, i)
 		}
 		_, known := b.ep.fastCookies.m[b.remote.Addr()]
-		if k := b.ep.fastCookies.m[b.remote.Addr()]; !known || (k.size == 0) != (took == 0) {
+		if k := b.ep.fastCookies.m[b.remote.Addr()]; !known || k.size == 0 { // it may have been busy
 			t.Error("cookie:", k)
 		}
 		b.now = b.now.Add(time.Hour)

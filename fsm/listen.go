@@ -84,9 +84,9 @@ func (e *Endpoint) handleSYN(now time.Time, seg *wire.Segment, iss uint32) bool 
 		return false
 	case len(l.ready) >= e.cfg.Backlog:
 		e.stats.ListenOverflows++
+	case e.acceptFast(now, l, seg, syn, iss): // a cookie proves the address, flood or not
 	case l.halfOpen >= e.cfg.MaxHalfOpen:
 		e.answerStateless(now, seg)
-	case e.acceptFast(now, l, seg, syn, iss):
 	default:
 		e.keep(now, l, seg, syn, iss)
 	}
