@@ -115,24 +115,42 @@ var (
 // come and go, paths that are cut, joins, withdrawals and priorities at any moment. The
 // invariants hold after every step; when all is over both streams are whole and nothing
 // is left behind. On one path at least only transparent boxes stand.
+//
+// In one world of four boxes meddle with every path. There the RFC may leave a connection
+// without a subflow that both ends believe in: that what was read is right must hold
+// always, that everything arrives in all of them but one in fifty.
 func TestRandomManyPaths(t *testing.T) {
+	var all tallyPaths
 	for seed := *firstSeed; seed < *firstSeed+*worlds; seed++ {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomManyPaths(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomManyPaths(t, seed, &all) })
+	}
+	t.Logf("%+v", all)
+	if all.undelivered > 1+all.meddled/50 {
+		t.Errorf("of %d connections with every path meddled with %d did not deliver", all.meddled, all.undelivered)
 	}
 }
 
-func randomManyPaths(t *testing.T, seed uint64) {
+// tallyPaths counts the worlds in which boxes meddle with every path, and those of them
+// in which not all was delivered.
+type tallyPaths struct{ meddled, undelivered int }
+
+func randomManyPaths(t *testing.T, seed uint64, all *tallyPaths) {
 	r := rand.New(rand.NewPCG(seed, 4))
 	n := 1 + r.IntN(4)
 	var chains [][]string
 	meddled := false
+	bad := r.IntN(4) == 0 // boxes that meddle stand on the first path, too
 	for k := range n {
 		var chain []string
 		for range r.IntN(3) {
-			if k > 0 && r.IntN(4) == 0 {
+			switch {
+			case bad && r.IntN(2) == 0:
+				chain = append(chain, stubborn[r.IntN(len(stubborn))])
+				meddled = true
+			case k > 0 && r.IntN(4) == 0:
 				chain = append(chain, meddlers[r.IntN(len(meddlers))])
 				meddled = true
-			} else {
+			default:
 				chain = append(chain, transparent[r.IntN(len(transparent))])
 			}
 		}
@@ -209,7 +227,14 @@ func randomManyPaths(t *testing.T, seed uint64) {
 	m.app[0].out, m.app[1].out = stream(1+r.IntN(600_000)*r.IntN(2), 1), stream(r.IntN(400_000)*r.IntN(2), 2)
 	m.app[0].closing, m.app[1].closing = true, true
 	m.dial()
+	if bad {
+		all.meddled++
+	}
 	err := m.w.RunUntil(m.done, 30*time.Minute)
+	if bad && err != nil && !strings.Contains(err.Error(), "invariant") && !strings.Contains(err.Error(), "R3.") {
+		all.undelivered++
+		return
+	}
 	if err != nil {
 		t.Fatalf("paths %q\n%s\n%v\n%s\n%s", chains, strings.Join(story, "\n"), err, m.dump(0), m.dump(1))
 	}

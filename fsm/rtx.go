@@ -401,6 +401,11 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 	case s.join.active && !s.join.proven:
 		c.resetSubflow(now, s, 6) // R3.7-03
 	case !c.sole(s):
+		// Its acknowledgments have lost their options for good: nothing that it delivers
+		// is known to be, and others do better (R3.7-05).
+		if c.otherUp(s) && t-s.bare >= 4*int64(s.flow.RTO()) {
+			c.resetSubflow(now, s, wire.ResetMiddlebox)
+		}
 	case !c.snd.proven:
 		c.fallBackSender(now, s) // R3.7-04: data acknowledged, and never a DATA_ACK
 	case t-s.bare >= int64(s.flow.RTO()):
