@@ -101,11 +101,16 @@ var ErrGone = errors.New("the network device is gone")
 type PrivilegeError struct {
 	What string // what was tried
 	Need string // the capability that allows it
+	Help string // what to do; empty: the usual
 	Err  error
 }
 
 func (e *PrivilegeError) Error() string {
-	return e.What + " needs " + e.Need + ": run it as root, or in a network of its own with `unshare -Urn COMMAND` (" + e.Err.Error() + ")"
+	help := e.Help
+	if help == "" {
+		help = "run it as root, or in a network of its own with `unshare -Urn COMMAND`"
+	}
+	return e.What + " needs " + e.Need + ": " + help + " (" + e.Err.Error() + ")"
 }
 
 func (e *PrivilegeError) Unwrap() error { return e.Err }

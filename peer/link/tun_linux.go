@@ -49,7 +49,7 @@ const (
 func openTUN(s *spec) (_ Link, err error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, needs("opening /dev/net/tun", "CAP_NET_ADMIN", err)
+		return nil, tunDenied(err)
 	}
 	defer func() {
 		if err != nil {
@@ -292,6 +292,16 @@ func (c *counters) load() Stats {
 		DropFull: c.dropFull.Load(), DropUnreachable: c.dropUnreachable.Load(),
 		DropDown: c.dropDown.Load(), DropBad: c.dropBad.Load(), DropLost: c.dropLost.Load(),
 	}
+}
+
+// tunDenied says why /dev/net/tun cannot be opened: it is a file with permissions, which
+// no namespace changes.
+func tunDenied(err error) error {
+	if errors.Is(err, unix.EACCES) {
+		return &PrivilegeError{What: "opening /dev/net/tun", Need: "permission for the file", Err: err,
+			Help: "run it as root, or have root open it to all with `chmod 666 /dev/net/tun`, as most systems do"}
+	}
+	return needs("opening /dev/net/tun", "CAP_NET_ADMIN", err)
 }
 
 // needs makes a refusal a *PrivilegeError.
