@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/netsim"
+	"github.com/mptcp-go/mptcp/fsm/sched"
 )
 
 // R3.7-06 to R3.7-08, P-3.3.6-02: with another subflow alive, a checksum failure resets
@@ -67,6 +68,13 @@ func TestRandomTwoPaths(t *testing.T) {
 				c.ShortDSN = r.IntN(2) == 0
 				if r.IntN(3) == 0 {
 					c.ReceiveBuffer = 10000 + r.IntN(100000)
+				}
+				// By the seed's own digits, so that the draws stay what they are.
+				c.Scheduler = []func() sched.Scheduler{sched.NewLowestRTT, sched.NewRoundRobin, sched.NewRedundant}[seed%3]
+				c.Autotune, c.CapWindow = seed%5 == 0, seed%7 == 0
+				c.NoOpportunistic, c.NoPenalty = seed%11 == 0, seed%13 == 0
+				if seed%2 == 0 {
+					c.SendBuffer = 30000 + int(seed%50)*3000
 				}
 			}
 			one, two := path(), path()
