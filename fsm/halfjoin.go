@@ -99,7 +99,11 @@ func (e *Endpoint) promoteJoin(now time.Time, h *half[halfJoin], seg *wire.Segme
 		e.dropJoin(h)
 		c.refuse(seg, wire.ResetMPTCPError) // R3.2-19
 		return
-	case !c.joinable(), c.crowd() >= e.cfg.MaxSubflows: // not any more
+	}
+	if seg.Dst.Port() != c.local.Port() {
+		e.stats.MPJoinPortAckRx++
+	}
+	if !c.joinable() || c.crowd() >= e.cfg.MaxSubflows { // not any more
 		e.stats.MPJoinRejected++
 		e.dropJoin(h)
 		c.refuse(seg, wire.ResetProhibited)

@@ -82,6 +82,9 @@ func (e *Endpoint) handleJoinSYN(now time.Time, seg *wire.Segment) bool {
 		e.reset(seg, wire.ResetMPTCPError) // R3.2-10, R3.2-16, R3.2-18
 		return true
 	}
+	if seg.Dst.Port() != c.local.Port() {
+		e.stats.MPJoinPortSynRx++
+	}
 	syn, ok := tcp.ParseSYN(seg)
 	switch {
 	case !ok, !c.joinable(), e.cfg.NoJoin && seg.Dst == c.local, c.crowd() >= e.cfg.MaxSubflows:
@@ -145,6 +148,9 @@ func (c *Conn) shakeJoin(now time.Time, s *subflow, seg *wire.Segment, o *option
 	switch s.flow.State() {
 	case tcp.SynSent:
 		c.ep.stats.MPJoinSynAckRx++
+		if seg.Src.Port() != c.remote.Port() {
+			c.ep.stats.MPJoinPortSynAckRx++
+		}
 		want := wire.JoinHMAC64(c.version, c.peer.key, c.own.key, o.join.Nonce, j.nonce)
 		switch {
 		case !o.hasJoin || o.join.Form != wire.JoinSYNACK: // R3.2-20

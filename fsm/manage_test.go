@@ -220,6 +220,10 @@ func TestAnnouncedPort(t *testing.T) {
 	if !ports[4433] || !ports[4434] || w.ep[0].stats.PortAdd < 2 {
 		t.Error("joined at", ports, "PortAdd", w.ep[0].stats.PortAdd)
 	}
+	if o, p := &w.ep[0].stats, &w.ep[1].stats; o.MPJoinPortSynAckRx < 2 || o.MPJoinPortSynAckRx > o.MPJoinSynAckRx ||
+		p.MPJoinPortSynRx < 2 || p.MPJoinPortAckRx != o.MPJoinPortSynAckRx || o.MPJoinPortSynRx != 0 {
+		t.Errorf("joins at other ports: %d SYNs, %d SYN/ACKs, %d ACKs", p.MPJoinPortSynRx, o.MPJoinPortSynAckRx, p.MPJoinPortAckRx)
+	}
 	w.idle()
 }
 
