@@ -93,3 +93,33 @@ func TestLivePaths(t *testing.T) {
 		})
 	}
 }
+
+// Without --path the interface that leads there is used, with the address of the kernel
+// beside us, which answers nothing of ours.
+func TestLiveDefaultPath(t *testing.T) {
+	l := liveTest(t, "nft")
+	ours, kernel := l.Space("ours"), l.Space("kernel")
+	l.Link(ours.Dev("eth0", "10.1.0.1/24", "fd00:1::1/64"), kernel.Dev("eth0", "10.1.0.2/24", "fd00:1::2/64"))
+	stream := random(500_000, 10)
+	for _, to := range []string{"10.1.0.2:5000", "[fd00:1::2]:5000"} {
+		kernelEcho(t, kernel, to)
+		p := start(t, ours, bytes.NewReader(stream), "connect", to, "--json")
+		p.ends(exitClean)
+		require.Equal(t, sum(stream), sum([]byte(p.out.String())))
+		require.True(t, p.records("summary")[0].MPTCP)
+	}
+	p := start(t, ours, nil, "listen", "6000", "--echo", "--json")
+	p.says(`"listening"`)
+	for _, to := range []string{"10.1.0.1:6000", "[fd00:1::1]:6000"} {
+		require.Equal(t, sum(stream), sum(exchange(t, kernelDial(t, kernel, to), stream)))
+	}
+	p.interrupt()
+	p.ends(exitClean)
+	for _, k := range p.records("summary") {
+		require.True(t, k.MPTCP, k.Cause)
+	}
+	lo := start(t, ours, nil, "connect", "127.0.0.1:1")
+	lo.ends(exitFailed)
+	lo.says("loopback interface")
+	require.Zero(t, counters(t, ours)["TcpOutRsts"])
+}

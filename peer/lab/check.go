@@ -11,14 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MissingError says what a lab lacks on this machine, and what would help.
-type MissingError struct {
-	What string // "root", the name of a tool, or a feature of the kernel
-	Help string // a whole sentence
-}
-
-func (e *MissingError) Error() string { return e.Help }
-
 // Check reports whether a lab can be built here and the given commands are
 // installed. The error is a *MissingError.
 func Check(tools ...string) error {

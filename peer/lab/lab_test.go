@@ -255,7 +255,7 @@ func TestWhatIsMissing(t *testing.T) {
 	assert.Equal(t, "skip: the command ip is missing: install the package iproute2", e.said)
 	t.Setenv("MPTCP_LIVE", "1")
 	Require(e)
-	assert.Contains(t, e.said, "fail: MPTCP_LIVE is 1, but the command ip is missing")
+	assert.Contains(t, e.said, "fail: MPTCP_LIVE is set, but the command ip is missing")
 	var missing *MissingError
 	require.ErrorAs(t, Check(), &missing)
 	assert.Equal(t, "ip", missing.What)
