@@ -107,13 +107,15 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 		c.tuneReceive(now)
 		if c.failing() {
 			s.flow.RequestAck() // data has no room for MP_FAIL
+			c.openWindow(now)   // what is held uses it up
 		}
 	}
 	if s.flow.State() == tcp.Closed && state != tcp.Closed {
 		return
 	}
 	c.afterAck(now, s, seg, acked, o.data() || o.hasCapable && o.capable.HasReceiver, o.hasDSS && o.dss.Flags.Has(wire.DSSAck))
-	if len(seg.Payload) == 0 && o.hasDSS { // the peer's word, not that of a proxy
+	if len(seg.Payload) == 0 && (o.hasDSS || nanos(now)-s.optAt > int64(5*time.Second)) {
+		// The peer's word, not that of a proxy; or nobody's words have options any more.
 		c.fellShort(now, s, seg)
 	}
 	if s.flow.PeerClosed() && !s.closed {
@@ -475,7 +477,7 @@ func (c *Conn) findPending(s *subflow, m dataseq.Mapping) int {
 
 // noteFin notes where the peer's stream ends. The first word stands.
 func (c *Conn) noteFin(off uint64) {
-	if c.rcv.hasFin || off < c.rcv.next {
+	if c.rcv.hasFin || off < c.rcv.next || c.fb.failed {
 		return
 	}
 	c.rcv.fin, c.rcv.hasFin = off, true

@@ -162,7 +162,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	}
 	c.rcv.pending = nil
 	c.rcv.hasFin = c.rcv.hasFin && c.rcv.finDone
-	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal} {
+	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal, timerJoin, timerRejoin} {
 		c.timers.stop(t)
 	}
 	if s != nil && len(c.snd.again) > 0 && c.nextIndex > 1 {
@@ -296,7 +296,8 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 			c.resetSubflow(now, x, wire.ResetProhibited)
 		}
 	}
-	s.flow.RequestAck() // R3.7-09
+	c.rcv.hasFin = false // the stream ends with the FIN now, wherever that is
+	s.flow.RequestAck()  // R3.7-09
 	c.releaseHeld(now, s)
 	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.BaseRTO()))
 }

@@ -78,7 +78,7 @@ func (c *Conn) hold(now time.Time, s *subflow, off uint64, p []byte, o *options,
 		h.acked += len(p)
 	}
 	if !o.data() {
-		h.bare += len(p)
+		h.bare = min(h.bare+len(p), h.octets)
 		h.bareTo = max(h.bareTo, off+uint64(len(p)))
 	}
 }

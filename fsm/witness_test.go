@@ -304,7 +304,7 @@ func (v *witness) armed(c *Conn) error {
 		{timerPersist, c.mode == multi || c.snd.next < c.snd.buf.end},
 		{timerUnmapped, c.mode == multi && held},
 		{timerFastclose, c.fast.waiting},
-		{timerLonely, len(c.subflows) == 0},
+		{timerLonely, c.anyUp() == nil},
 		{timerJoin, c.mode == multi},
 	} {
 		if t.armed(k.timer) && (!k.may || c.ended) {

@@ -144,9 +144,10 @@ func (f *Flow) chooseResend() (Out, bool) {
 	if !ok || f.snd.wnd == 0 && !f.cfg.NoPersist {
 		return Out{}, false
 	}
-	if f.rto.count > 1 && f.pipe() > 0 {
-		// After several timeouts in a row one segment goes out alone, however small:
-		// a box that merges segments may be what keeps two from arriving.
+	if f.rto.count > 0 && f.pipe() > 0 {
+		// After a timeout one segment goes out alone, however small (RFC 5681 section
+		// 3.1: the loss window): a box that merges segments may be what keeps two from
+		// arriving.
 		return Out{}, false
 	}
 	s := b.at(i)

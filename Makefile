@@ -1,0 +1,12 @@
+# What takes longer than the tests do.
+
+# 10^6 random connections, every invariant held at every step; SOAK=60s for a slice.
+SOAK ?= 1000000
+soak:
+	SOAK=$(SOAK) go test ./fsm -run '^TestSoak$$' -count=1 -v -timeout 0
+
+# Every pair of middleboxes and 20,000 triples, by direction, moment, version and checksums.
+sweep:
+	MPTCP_SWEEP=1 go test ./fsm -run '^(TestMatrix|TestSilentPeer)$$' -count=1 -v -timeout 0
+
+.PHONY: soak sweep
