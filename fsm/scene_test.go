@@ -213,7 +213,7 @@ func (s *scene) apps(w *world, at int) {
 				}
 				come = nil
 			}
-			if a.hold && w.app[0].wrote >= min(s.pause, s.up) {
+			if a.hold && s.pause > 0 && w.app[0].wrote >= min(s.pause, s.up) {
 				w.w.After(time.Second, func() { a.hold = false })
 			}
 		}

@@ -38,7 +38,7 @@ func (f *Flow) armPersist(t int64) {
 // onPersist is the expiry. As long as the peer acknowledges something the probes
 // go on for ever (MUST-37).
 func (f *Flow) onPersist(t int64) {
-	if t-max(f.heard, f.persist.since) >= int64(f.cfg.UserTimeout) {
+	if t-max(f.heard, f.persist.since) >= int64(f.cfg.UserTimeout) && f.heard < f.snd.lastSent {
 		f.stats.AbortOnTimeout++
 		f.queueRST(f.sndSeq(f.snd.nxt), f.rcvSeq(f.rcv.nxt), true)
 		f.finish(&LocalError{Reason: TimedOut})
@@ -62,6 +62,10 @@ func (f *Flow) Probe() { f.persist.pending = true }
 // nothing about congestion. Before that the usual timers know better.
 func (f *Flow) windowOpened(t int64) {
 	probed := f.persist.backoff > 0
+	if f.cfg.NoPersist && f.rto.count > 0 { // the owner's probes are data to us
+		probed = true
+		f.rto.count, f.rto.backoff = 0, 0
+	}
 	f.timers.stop(timerPersist)
 	f.persist = persist{}
 	b := &f.snd.board

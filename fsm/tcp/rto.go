@@ -68,7 +68,9 @@ func (f *Flow) onRTO(t int64) {
 		// A peer that still acknowledges may keep its window closed for as long as it
 		// likes (RFC 9293 section 3.8.6.1, MUST-37), also where the owner probes it
 		// with octets that are data to us.
-		since = max(since, f.heard)
+		if since = max(since, f.heard); f.heard >= f.snd.lastSent {
+			since, f.rto.since = t, t // it answered the last one
+		}
 	}
 	if t-since >= int64(f.cfg.UserTimeout) {
 		f.stats.AbortOnTimeout++
