@@ -301,3 +301,20 @@ func TestCutPath(t *testing.T) {
 	}()
 	exchange(t, a, b, 4<<20)
 }
+
+// The device under a link is removed: its paths are gone, and the connection goes on.
+func TestLinkGone(t *testing.T) {
+	p := newPair(t, 2, link.PipeConfig{Rate: 20e6}, Config{}, Config{})
+	a, b := p.connect(t, 4)
+	talk(t, a, b, 5)
+	waitFor(t, "a join", func() bool {
+		return a.Join(prefix(4, 1, 1).Addr(), netip.AddrPortFrom(prefix(4, 1, 2).Addr(), b.fc.Local().Port()), false) == nil
+	})
+	waitFor(t, "two subflows", func() bool { return a.Info().SubflowsUp == 2 && b.Info().SubflowsUp == 2 })
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		_ = p.pipes[0].Close()
+	}()
+	exchange(t, a, b, 2<<20)
+	waitFor(t, "the paths of the link are gone", func() bool { return len(p.a.Addrs()) == 2 })
+}

@@ -24,7 +24,7 @@ func mustEnd(t *testing.T, r io.Reader) {
 }
 
 // Every order of closing, with one subflow and with two: both sides see the end of the
-// other's stream, and nothing is left. R3.3.3-06.
+// other's stream, and nothing is left. R3.3.3-01, R3.3.3-06, P-3.4-02.
 func TestLiveCloseOrders(t *testing.T) {
 	orders := []struct {
 		name  string

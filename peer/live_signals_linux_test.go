@@ -35,8 +35,8 @@ const (
 	byKernelAnnounced = 4
 )
 
-// What changes while octets flow: nothing is lost, and the counters agree. R3.4.2-01,
-// R3.3.8-01.
+// What changes while octets flow: nothing is lost. R3.4.2-01, R3.3.8-01 to R3.3.8-04,
+// P-3.4-01, P-3.4-04.
 func TestLiveChanges(t *testing.T) {
 	const n = 16 << 20
 	for _, k := range []struct {
@@ -202,7 +202,7 @@ func (v *live) unused(c *Conn, k int) {
 	assert.Equal(v.t, r0, r1, "received from %s", remote)
 }
 
-// Checksums are used as soon as one side asks for them (R3.1-33).
+// Checksums are used as soon as one side asks for them (R3.1-33, R3.1-34, P-3.3.6-01).
 func TestLiveChecksums(t *testing.T) {
 	for _, who := range []role{client, server} {
 		for _, ours := range []bool{false, true} {
@@ -258,6 +258,36 @@ func TestLiveFamilies(t *testing.T) {
 			v.closed()
 			v.noFallback()
 			v.agree()
+		})
+	}
+}
+
+// Break before make: the only path is gone, with octets on it, for longer than a
+// retransmission timeout, before there is another. R3.3.3-10, P-3.4-04.
+func TestLiveBreakBeforeMake(t *testing.T) {
+	for _, who := range []role{client, server} {
+		t.Run(string(who), func(t *testing.T) {
+			v := newLive(t, liveConfig{paths: 2, faulty: true, config: Config{Endpoint: fsm.Config{CloseWait: 3 * time.Second}}})
+			v.kernel.Limits(8, 8)
+			c, k := v.connect(who, 4, true)
+			talk(t, c, k, 1000)
+			during(t, c, k, 8<<20, func() {
+				v.faults[0].set(faults{loss: 1})
+				time.Sleep(500 * time.Millisecond)
+				if who == client {
+					to := netip.AddrPortFrom(prefix(4, 1, 2).Addr(), c.fc.Remote().Port())
+					require.NoError(t, c.Join(prefix(4, 1, 1).Addr(), to, false))
+					return
+				}
+				// Nothing reaches the kernel that could tell it of an address: it is its
+				// path manager that moves.
+				v.kernel.IP("mptcp endpoint add 10.1.1.2 dev path1 subflow")
+			})
+			exchange(t, c, k, 1<<20)
+			assert.NoError(t, c.Close())
+			assert.NoError(t, k.Close())
+			v.closed()
+			v.noFallback()
 		})
 	}
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -104,8 +105,9 @@ func (v *live) spread(way, n int) (*Conn, *net.TCPConn) {
 	return c, k
 }
 
-// R3.2-01 to R3.2-04, R3.4.1-01: 1, 2 and 4 subflows, opened and announced by either
-// side; each of them carries data both ways.
+// 2 and 4 subflows, opened and announced by either side; each of them carries data both
+// ways. R3.2-01 to R3.2-04, R3.2-09, R3.2-12, R3.2-22, R3.4.1-01, R3.4.1-08, R3.4.1-12,
+// P-3.2-04.
 func TestLiveSubflows(t *testing.T) {
 	n := 8 << 20
 	for way, w := range subflowWays {
@@ -201,4 +203,71 @@ func TestLiveRawSubflows(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What a peer may do differently from Linux, and Linux must take: 4-octet DSNs (R3.3.1-14,
+// R3.3.1-15), data of both sides that crosses at the start (R3.1-18), a listener that
+// wants no joins at its address (R3.1-25), and version 0 alone, which Linux answers as
+// plain TCP.
+func TestLiveVariants(t *testing.T) {
+	t.Run("4-octet DSNs", func(t *testing.T) {
+		v := newLive(t, liveConfig{paths: 2, config: Config{Endpoint: fsm.Config{ShortDSN: true}}})
+		c, k := v.spread(byUs, 2)
+		exchange(t, c, k, 4<<20)
+		assert.NoError(t, c.Close())
+		assert.NoError(t, k.Close())
+		v.closed()
+		v.noFallback()
+		v.agree()
+	})
+	t.Run("data crosses", func(t *testing.T) {
+		v := newLive(t, liveConfig{})
+		l := v.listenKernel(true, ":0")
+		go func() {
+			k, err := l.AcceptTCP()
+			if assert.NoError(t, err) {
+				_, _ = io.WriteString(k, "banner")
+				_, _ = io.Copy(struct{ io.Writer }{k}, struct{ io.Reader }{k})
+				_ = k.Close()
+			}
+		}()
+		c, err := dialFor(v.stack, netip.AddrPortFrom(prefix(4, 0, 2).Addr(), l.Addr().(*net.TCPAddr).AddrPort().Port()))
+		require.NoError(t, err)
+		_, err = io.WriteString(c, "+request")
+		require.NoError(t, err)
+		require.NoError(t, c.CloseWrite())
+		got, err := io.ReadAll(c)
+		require.NoError(t, err)
+		assert.Equal(t, "banner+request", string(got))
+		assert.True(t, c.Info().Multipath)
+		require.NoError(t, c.Close())
+		v.closed()
+		v.noFallback()
+	})
+	t.Run("no joins, please", func(t *testing.T) {
+		v := newLive(t, liveConfig{paths: 2, config: Config{Endpoint: fsm.Config{NoJoin: true}}})
+		v.kernel.Limits(8, 8)
+		v.kernel.Endpoint("10.1.1.2 dev path1 subflow")
+		c, k := v.connect(server, 4, true)
+		talk(t, c, k, 1<<20)
+		assert.Zero(t, v.counted("MPTcpExtMPJoinSynTx"), "joins of the kernel to our first address")
+		require.NoError(t, c.Announce(netip.AddrPortFrom(prefix(4, 1, 1).Addr(), 0)))
+		v.subflows(c, 2) // another address may be joined
+		exchange(t, c, k, 1<<20)
+		assert.NoError(t, c.Close())
+		assert.NoError(t, k.Close())
+		v.closed()
+		v.noFallback()
+	})
+	t.Run("version 0 alone", func(t *testing.T) {
+		v := newLive(t, liveConfig{config: Config{Endpoint: fsm.Config{Versions: fsm.OnlyV0}}})
+		c, k := v.connect(client, 4, true)
+		exchange(t, c, k, 1<<20)
+		i := c.Info()
+		assert.False(t, i.Multipath)
+		assert.Equal(t, "MPCapableFallbackSYNACK", i.Cause)
+		assert.NoError(t, c.Close())
+		assert.NoError(t, k.Close())
+		v.closed()
+	})
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // Octets both ways at once over one subflow, as client and as server, IPv4 and IPv6,
-// over each kind of link, with and without checksums.
+// over each kind of link, with and without checksums. P-2-01, P-3.1-01, P-3.3.4-01
+// (R3.1-04, R3.1-16, R3.1-17, R3.3.2-02, R3.3.1-20).
 func TestLiveTransfer(t *testing.T) {
 	sizes := []int{1, 1 << 20}
 	if full() {

@@ -59,6 +59,11 @@ next:
 		e := &pathEntry{port: p, prefix: a, Path: fsm.Path{ID: uint16(len(s.paths) + 1), Local: a.Addr()}}
 		s.paths = append(s.paths, e)
 		s.setPath(now, e, up)
+		for l := range s.listeners {
+			for _, local := range l.locals {
+				_ = s.holdListener(local) // where somebody else has the port, nothing arrives
+			}
+		}
 	}
 }
 
