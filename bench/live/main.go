@@ -24,7 +24,7 @@ type options struct {
 	stack, dir, iface, addr, peer string
 	offload, mptcp, checksum      bool
 	seconds                       float64
-	link                          string
+	link, link2                   string
 	buffer                        int
 	verbose                       bool
 }
@@ -42,6 +42,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "in", "in or out, as this side sees it")
 	flag.StringVar(&o.iface, "iface", "left", "interface")
 	flag.StringVar(&o.link, "link", "", "the link of ours; default raw:IFACE,ADDR")
+	flag.StringVar(&o.link2, "link2", "", "ours: a second link, for subflows over every path")
 	flag.StringVar(&o.addr, "addr", "10.7.0.9/24", "address of this side")
 	flag.StringVar(&o.peer, "peer", "10.7.0.2", "address of the kernel's side")
 	flag.BoolVar(&o.offload, "offload", true, "use the virtio-net header")

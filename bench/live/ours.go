@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm/pathmgr"
 	"github.com/mptcp-go/mptcp/peer"
 	"github.com/mptcp-go/mptcp/peer/link"
 )
@@ -33,16 +34,24 @@ func (o *options) dialOurs(to string) (net.Conn, func(), error) {
 	cfg.Endpoint.Plain = !o.mptcp
 	cfg.Endpoint.NoChecksum = !o.checksum
 	cfg.Endpoint.SendBuffer, cfg.Endpoint.ReceiveBuffer = o.buffer, o.buffer
+	if o.link2 != "" {
+		cfg.Endpoint.PathManager = func() pathmgr.Manager { return pathmgr.NewFullMesh(pathmgr.MeshConfig{}) }
+	}
 	s, err := peer.New(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := link.Open(spec)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := s.AddLink(l); err != nil {
-		return nil, nil, err
+	for _, spec := range []string{spec, o.link2} {
+		if spec == "" {
+			continue
+		}
+		l, err := link.Open(spec)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := s.AddLink(l); err != nil {
+			return nil, nil, err
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
