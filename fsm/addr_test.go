@@ -32,7 +32,7 @@ func TestAddAddr(t *testing.T) { // R3.4.1-02 to R3.4.1-13
 	b.wantIdle("an unknown id means nothing")
 }
 
-func TestAnnounce(t *testing.T) { // R3.4.1-13, NOTES section 4: three retransmissions
+func TestAnnounce(t *testing.T) { // R3.4.1-13, R3.4.1-14, NOTES section 4: three retransmissions
 	b := accepted(t)
 	if err := b.conn.Announce(b.now, netip.MustParseAddrPort("10.8.8.8:0")); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestTwoSignalsInARow(t *testing.T) { // R3-02, R4-03
 	b.want("three", ". 1:1(0) ack 4 <add_addr v1 id=3>")
 }
 
-func TestPriority(t *testing.T) { // R3.3.8-01 to R3.3.8-04
+func TestPriority(t *testing.T) { // R3.2-08, R3.3.8-01 to R3.3.8-04
 	w := newWorld(t, 41, testConfig(1), testConfig(2), "link delay=10ms rate=5Mbit buffer=100ms")
 	w.addPath("link delay=1ms rate=5Mbit buffer=100ms")
 	w.twoPaths(800_000, 0)

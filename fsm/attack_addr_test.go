@@ -133,7 +133,7 @@ func TestAddAddrReflector(t *testing.T) {
 	}
 }
 
-// R3.4.1-15: an announced address that does not answer, or refuses, is not tried again
+// R3.4.1-06, R3.4.1-15, R3.9.3-03: an announced address that does not answer, or refuses, is not tried again
 // until it is announced again.
 func TestAnnouncedAddressFails(t *testing.T) {
 	for _, refuse := range []bool{false, true} {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// P-4.2-01: 2 Mb/s and 8 Mb/s, 150 ms: 375 KB, where the paths alone would need 75 KB and
+// P-4.2-01, R3.3.4-04: 2 Mb/s and 8 Mb/s, 150 ms: 375 KB, where the paths alone would need 75 KB and
 // 40 KB. That is 3.26 times their sum, not "nearly four".
 func TestBufferFormula(t *testing.T) {
 	assert.InDelta(t, 375e3, bufferNeed(10e6/8, 0.150), 1)

@@ -153,7 +153,7 @@ func TestFastclose(t *testing.T) { // R3.5-03 to R3.5-06
 	}
 }
 
-func TestFastcloseByAck(t *testing.T) { // R3.5-02, R3.5-08 to R3.5-10
+func TestFastcloseByAck(t *testing.T) { // R3.5-02, R3.5-08, R3.5-09, R3.5-10
 	b := accepted(t, func(c *Config) { c.FastcloseByAck = true })
 	b.conn.Abort(b.now)
 	for range 4 {

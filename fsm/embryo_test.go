@@ -448,7 +448,7 @@ func heapInUse() int {
 // Connections whose SYN was answered without state, through boxes and losses: the streams
 // are whole, and Multipath TCP is agreed on wherever its options pass. The opener has
 // data to send: where it has none and its third ACK is lost nobody knows of it.
-func TestStatelessThroughBoxes(t *testing.T) { // R3.1-13, T4987-01
+func TestStatelessThroughBoxes(t *testing.T) { // R3.1-13, V0-10, T4987-01
 	multi := 0
 	for i, boxes := range [][]string{
 		{"link delay=5ms"}, {"link delay=5ms loss=5%"}, {"nat", "seq", "link delay=5ms"}, {"split 300", "link delay=5ms"},

@@ -229,7 +229,7 @@ func TestTokenCollision(t *testing.T) { // R3.1-11, R3.1-12
 	}
 }
 
-func TestUnknownToken(t *testing.T) { // R3.2-10, R3.2-16, R3.2-18
+func TestUnknownToken(t *testing.T) { // R3.8-01, R3.2-10, R3.2-16, R3.2-18
 	b := newBench(t, false)
 	b.ourISN = 0
 	b.inject("S 0:0(0) <mp_join syn id=1 token=00000001 nonce=00000001>")

@@ -47,7 +47,11 @@ func (c *Conn) Join(now time.Time, local, remote netip.AddrPort, backup bool) er
 		return &LocalError{Reason: BadConfig, What: "Join"}
 	}
 	if local.Port() == 0 {
-		p, ok := e.freePort(local.Addr(), remote)
+		// The port of the first subflow, where it is free (R3.9.1-02).
+		p, ok := c.local.Port(), true
+		if e.busy(flowID{netip.AddrPortFrom(local.Addr(), p), remote}) {
+			p, ok = e.freePort(local.Addr(), remote)
+		}
 		if !ok {
 			return &LocalError{Reason: InUse, What: local.String()}
 		}

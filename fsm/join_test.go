@@ -124,7 +124,7 @@ func TestPathDies(t *testing.T) {
 	}
 }
 
-// R3.2-17, R3.2-19, R3.2-20: proofs that are wrong, or removed, end the subflow with a
+// R3.2-17, R3.2-19, R3.2-20, R3.9.3-02: proofs that are wrong, or removed, end the subflow with a
 // RST, and nothing else.
 func TestJoinRefused(t *testing.T) {
 	for _, box := range []string{"strip mp_join on=synack", "strip mp_join on=ack3", "strip mp_join on=syn", "strip mp_join"} {

@@ -199,7 +199,7 @@ func TestShortNumbersNeedSlowPaths(t *testing.T) {
 
 // R3.3.2-05, R3.3.6-03: octets leave the send buffer when both levels have
 // acknowledged them, whichever comes first; R3.3.2-08: DATA_ACK missing, they are sent
-// again though TCP delivered them; R4-01: a subflow ACK acknowledges no data.
+// again though TCP delivered them (R3.3.6-02); R4-01: a subflow ACK acknowledges no data.
 func TestBothLevelsMustAcknowledge(t *testing.T) {
 	b := accepted(t)
 	b.write("hello")

@@ -35,8 +35,8 @@ const (
 	byKernelAnnounced = 4
 )
 
-// What changes while octets flow: nothing is lost. R3.4.2-01, R3.3.8-01 to R3.3.8-04,
-// P-3.4-01, P-3.4-04.
+// What changes while octets flow: nothing is lost. R3.4.2-01, R3.4.2-03, R3.3.8-01 to
+// R3.3.8-04, P-3.4-01, P-3.4-04.
 func TestLiveChanges(t *testing.T) {
 	const n = 16 << 20
 	for _, k := range []struct {

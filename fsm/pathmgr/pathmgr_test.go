@@ -90,7 +90,7 @@ func TestFullMesh(t *testing.T) {
 	s.want("so none", Event{Kind: PathUp, Local: c2})
 }
 
-// RFC 8684 section 3.6, R3.6-03 to R3.6-06: what may pass is tried again, later each
+// RFC 8684 section 3.6, R3.6-03, R3.6-04, R3.6-05, R3.6-06: what may pass is tried again, later each
 // time; what will not is not.
 func TestMeshTriesAgain(t *testing.T) {
 	down := func(cause Cause, change ...func(*Event)) Event {
