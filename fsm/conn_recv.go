@@ -122,6 +122,7 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 		s.closed = true
 		c.subflowClosed(now, s, o)
 	}
+	c.settleHeld(s)
 	below := s.settled()
 	c.dropHopeless(s, below)
 	c.advance(now)
@@ -246,7 +247,6 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 	if s.held.octets > 0 {
 		if off, ok := s.segmentOff(seg); ok {
 			s.held.forget(off, len(seg.Payload))
-			c.restUnmapped()
 		}
 	}
 	if c.fb.failed && c.nextIndex > 1 && m.Sub >= c.fb.sub && m.Data-m.Sub != c.fb.data-c.fb.sub {
@@ -280,9 +280,6 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 		}
 		if s.held.octets > 0 {
 			c.placeHeld(now, s)
-		} else if s.held.since != 0 {
-			s.held = held{} // there was no room for what waited
-			c.restUnmapped()
 		}
 	}
 	return true

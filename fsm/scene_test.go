@@ -204,6 +204,9 @@ func (s *scene) apps(w *world, at int) {
 	}
 	w.app[0].out, w.app[1].out = octets(s.up, 1), octets(s.down, 2)
 	come := s.late
+	if s.pause > 0 {
+		w.w.After(time.Minute, func() { w.app[1].hold = false }) // buffers may be too small for so much
+	}
 	for i, a := range w.app {
 		a.hold = i == 1 && s.pause > 0
 		a.watch = func() {

@@ -36,7 +36,7 @@ func (h *silentHost) HandleSegment(now time.Time, seg *wire.Segment) {
 
 // subflow is the only subflow of the connection while that is Multipath TCP.
 func (h *silentHost) subflow() *subflow {
-	if c := h.w.app[h.end].conn; c != nil && c.mode == multi && c.opened {
+	if c := h.w.app[h.end].conn; c != nil && c.mode == multi && c.opened && c.nextIndex == 1 { // a join is reset instead
 		return c.only()
 	}
 	return nil

@@ -259,8 +259,14 @@ func (h *held) forget(off uint64, n int) {
 	clear(h.pieces[k:])
 	h.pieces = h.pieces[:k]
 	h.bare = min(h.bare, h.octets)
-	if k == 0 {
+}
+
+// settleHeld forgets what it noted of octets that were not held, or not for long, once
+// the octet at which s stood for want of a mapping has come.
+func (c *Conn) settleHeld(s *subflow) {
+	if h := &s.held; h.since != 0 && h.octets == 0 && h.head != s.flow.Received() {
 		*h = held{}
+		c.restUnmapped()
 	}
 }
 
