@@ -51,7 +51,7 @@ func (c *Conn) contiguous(s *subflow) bool {
 	if s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0) {
 		return false
 	}
-	return c.inOrder(s) && (c.rcv.finDone && c.nextIndex > 1 || c.based(s) && c.whole(s))
+	return !s.shared && c.inOrder(s) && (c.rcv.finDone && c.nextIndex > 1 || c.based(s) && c.whole(s))
 }
 
 // based reports whether it is known where in the stream the octets behind the last mapping

@@ -18,6 +18,7 @@ type subflow struct {
 
 	up     bool  // data may flow: behind the handshake and, of a join, the fourth ACK
 	worked bool  // it was up
+	shared bool  // there was another beside it: the peer may have repeated data here
 	doomed bool  // reset by us; only the RST is still to be sent
 	fin    bool  // our FIN was asked for
 	closed bool  // the peer's FIN was dealt with
@@ -75,6 +76,11 @@ func (c *Conn) addSubflow(f *tcp.Flow) *subflow {
 	c.nextIndex++
 	s.table.Data = c.peer.space
 	s.table.Max = c.ep.cfg.MaxMappings
+	for _, x := range c.subflows {
+		if !x.doomed {
+			x.shared, s.shared = true, true
+		}
+	}
 	c.subflows = append(c.subflows, s)
 	c.couple(s)
 	c.ep.subflows.add(s)
