@@ -398,6 +398,9 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 	}
 	c.happened(SubflowDown)
 	c.abandonData(now, s)
+	if x := c.only(); x != nil && !x.joined && s.join.active && !s.worked {
+		c.snd.again = c.snd.again[:0] // nothing else ever had any: TCP repeats it there
+	}
 	defer c.subflowLost(now, s, err)
 	if len(c.subflows) > 0 && (c.fast.waiting || c.mode != multi || c.finished || c.anyUp() != nil) {
 		return

@@ -198,6 +198,9 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 	}
 	j.pre = false
 	s.up, s.worked = true, true
+	for _, x := range c.subflows {
+		x.joined = true
+	}
 	s.optAt = nanos(now)
 	c.openWindow(now)
 	c.happened(SubflowUp | Writable)

@@ -318,6 +318,12 @@ func (c *Conn) passOver(paths []sched.Path, off uint64) {
 		fresh = fresh || paths[i].Usable && !paths[i].Backup && !s.had(off)
 	}
 	for i, s := range c.subflows {
+		if !s.joined && paths[i].Usable && c.only() == nil && s.had(off) {
+			// The peer, who may know of no other, could take a repetition for new data.
+			paths[i].Usable, paths[i].Room = false, 0
+		}
+	}
+	for i, s := range c.subflows {
 		if fresh && paths[i].Usable && s.had(off) {
 			paths[i].Usable, paths[i].Room = false, 0
 		}
