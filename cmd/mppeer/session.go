@@ -122,7 +122,7 @@ func (s *sessions) serve(c *peer.Conn, opener bool, work func(net.Conn) error) e
 		_ = c.CloseWrite()
 	}
 	s.mu.Unlock()
-	s.app.record("open", record{"local": c.LocalAddr().String(), "remote": c.RemoteAddr().String(), "opener": opener, "mptcp": k.info.Multipath}, "")
+	s.app.record("open", record{"local": c.LocalAddr().String(), "remote": c.RemoteAddr().String(), "opener": opener, "mptcp": c.Info().Multipath}, "")
 	err := work(&lookingConn{Conn: c, look: func() { t.see(c, c.Info()) }})
 	if errors.Is(err, io.EOF) || s.closing() && c.Info().Err == nil {
 		err = nil // on request our direction was closed under the application
