@@ -396,8 +396,8 @@ func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint
 		s.stale = false
 		c.ep.stats.SubflowRecover++
 	}
-	if option || c.fb.failed {
-		return
+	if option || c.fb.failed || c.ep.opts.signal {
+		return // beside another option there may be no room for a DSS: Linux leaves it out beside an ADD_ADDR
 	}
 	t := nanos(now)
 	if s.bare == 0 {
