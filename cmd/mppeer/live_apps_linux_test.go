@@ -32,7 +32,7 @@ func TestLiveApplications(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "small"), []byte("small\n"), 0o644))
 
 	t.Run("curl", func(t *testing.T) {
-		p := start(t, s, nil, "listen", ":80", "--http", dir, "--path", tun, "--json")
+		p := start(t, s, nil, "listen", ":80", "--http", dir, "--path", tun, "--json", "--pcap", filepath.Join(evidence(t), "ours.pcap"))
 		p.says(`"listening"`)
 		for _, host := range []string{"10.9.0.2", "[fd00:9::2]"} {
 			out, err := s.Run("mptcpize", "run", "curl", "-sS", "-g", "http://"+host+"/page")
@@ -125,10 +125,16 @@ func TestLiveForward(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		p := start(t, s, nil, "forward", "127.0.0.1:7000", "10.9.0.1:5999", "--path", tun)
 		p.says("listening")
-		var c net.Conn
-		require.NoError(t, s.Do(func() (err error) { c, err = net.Dial("tcp", "127.0.0.1:7000"); return err }))
-		_ = c.SetDeadline(time.Now().Add(patience))
-		_, err := c.Read(make([]byte, 1))
+		err := s.Do(func() error {
+			c, err := net.Dial("tcp", "127.0.0.1:7000")
+			if err != nil {
+				return err // the reset may come first
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(patience))
+			_, err = c.Read(make([]byte, 1))
+			return err
+		})
 		require.ErrorContains(t, err, "reset", "a refusal is passed on")
 		p.says("connection refused")
 	})
@@ -285,6 +291,7 @@ func TestLiveLab(t *testing.T) {
 	s := liveTest(t).Space("outside")
 	p := start(t, s, nil, "lab", "--do", "split 500")
 	p.says("middlebox between left and right: split 500")
+	require.Eventually(t, func() bool { return strings.Contains(p.out.String(), "Ctrl-C takes") }, patience, 2*time.Millisecond)
 	guide := p.out.String()
 	assert.Contains(t, guide, "mptcpize run socat")
 	var client, server string

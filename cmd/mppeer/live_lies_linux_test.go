@@ -60,7 +60,7 @@ func TestLivePaths(t *testing.T) {
 	for _, c := range []struct {
 		flags    []string
 		subflows int
-		idle     bool // the second carries nothing
+		idle     bool // the second carries nothing to speak of
 	}{
 		{nil, 2, false},
 		{[]string{"--subflows", "1"}, 1, false},
@@ -86,7 +86,8 @@ func TestLivePaths(t *testing.T) {
 			flows := k.flows()
 			t.Log(c.flags, flows)
 			if c.subflows == 2 && assert.Len(t, flows, 2) {
-				assert.Equal(t, c.idle, flows[1] == 0, "%v", flows)
+				// A few octets may be repeated on a backup.
+				assert.Equal(t, c.idle, flows[1] < flows[0]/100, "%v", flows)
 			}
 			n := counters(t, kernel)
 			assert.EqualValues(t, c.subflows-1, n["MPTcpExtMPJoinAckRx"])
