@@ -4,6 +4,8 @@
 //
 //	live -serve 10.7.0.2 [-mptcp]      the kernel's side: sink on port 5001, source on 5002
 //	live -stack ours|gvisor|kernel -dir in|out ...   the side that is measured
+//	live -stack ours|gvisor|kernel -listen ...       the side whose set-up is measured
+//	live -connect 10.7.0.9:5003 [-mptcp]             the kernel that opens the connections
 package main
 
 import (
@@ -52,7 +54,15 @@ func main() {
 	flag.IntVar(&o.buffer, "buffer", 4<<20, "ours, gvisor: octets of each buffer")
 	flag.BoolVar(&o.verbose, "v", false, "ours: print the counters")
 	profile := flag.String("cpuprofile", "", "write a CPU profile")
+	listen := flag.Bool("listen", false, "take connections on port 5003 of -addr, and end them with the peer")
+	connect := flag.String("connect", "", "open connections to this address and port, by the kernel, and time them")
 	flag.Parse()
+	switch {
+	case *listen:
+		exit(o.listen())
+	case *connect != "":
+		exit(o.connect(*connect))
+	}
 	if *serve != "" {
 		exit(server(*serve, o.mptcp))
 	}

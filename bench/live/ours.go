@@ -22,7 +22,8 @@ func (c ours) protocol() string {
 	return "TCP"
 }
 
-func (o *options) dialOurs(to string) (net.Conn, func(), error) {
+// newOurs is our stack with its links.
+func (o *options) newOurs() (*peer.Stack, error) {
 	spec := o.link
 	if spec == "" {
 		spec = "raw:" + o.iface + "," + o.addr
@@ -39,7 +40,7 @@ func (o *options) dialOurs(to string) (net.Conn, func(), error) {
 	}
 	s, err := peer.New(cfg)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, spec := range []string{spec, o.link2} {
 		if spec == "" {
@@ -47,11 +48,19 @@ func (o *options) dialOurs(to string) (net.Conn, func(), error) {
 		}
 		l, err := link.Open(spec)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if err := s.AddLink(l); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
+	}
+	return s, nil
+}
+
+func (o *options) dialOurs(to string) (net.Conn, func(), error) {
+	s, err := o.newOurs()
+	if err != nil {
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
