@@ -55,18 +55,25 @@ func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *
 		return 0, c.withhold(now, s, off, p, o)
 	}
 	h := &s.held
-	if h.octets+len(p) > c.ep.cfg.MaxUnmapped {
+	if !h.room(len(p), c.ep.cfg.MaxUnmapped) {
 		c.unmappedOver(now, s)
 		if s.doomed {
 			return 0, false
 		}
 	}
-	if h.octets+len(p) > c.ep.cfg.MaxUnmapped {
+	if !h.room(len(p), c.ep.cfg.MaxUnmapped) {
 		return 0, false
 	}
 	c.hold(now, s, off, p, o, true)
 	return len(p), false
 }
+
+// maxPieces bounds the pieces held on one subflow, each of which costs more than its
+// octets and is looked at with every segment that comes.
+const maxPieces = 512
+
+// room reports whether one more piece, of n octets, may be held.
+func (h *held) room(n, most int) bool { return h.octets+n <= most && len(h.pieces) < maxPieces }
 
 // hold keeps p aside.
 func (c *Conn) hold(now time.Time, s *subflow, off uint64, p []byte, o *options, acked bool) {
@@ -109,13 +116,12 @@ func (c *Conn) withhold(now time.Time, s *subflow, off uint64, p []byte, o *opti
 			off, p = off+uint64(k), p[k:]
 			continue
 		}
-		for k := 1; k < n; k++ {
-			if h.known(off+uint64(k), 1) > 0 {
-				n = k
-				break
+		for i := range h.pieces {
+			if at := h.pieces[i].off; at > off {
+				n = int(min(uint64(n), at-off))
 			}
 		}
-		if h.octets+n > c.ep.cfg.MaxUnmapped {
+		if !h.room(n, c.ep.cfg.MaxUnmapped) {
 			break // refused: it comes again
 		}
 		c.hold(now, s, off, p[:n], o, false)
