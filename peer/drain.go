@@ -3,8 +3,8 @@ package peer
 import "context"
 
 // Drain waits until the connections that the application has closed have ended: until
-// the peer has what was written, and has closed, too. It returns ctx.Err() when ctx ends
-// first.
+// the peer has what was written, and has closed, too; or until Close ends them all. It
+// returns ctx.Err() when ctx ends first.
 func (s *Stack) Drain(ctx context.Context) error {
 	for {
 		wait := s.drained()

@@ -113,7 +113,12 @@ func (s *Stack) Close() error {
 	for _, c := range s.conns { // what did not end, such as an MP_FASTCLOSE unanswered
 		c.rd.wake()
 		c.wr.wake()
+		if c.ended != nil {
+			close(c.ended)
+			c.ended = nil
+		}
 	}
+	clear(s.conns)
 	s.unlock()
 	close(s.done)
 	s.events.close()
