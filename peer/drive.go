@@ -42,11 +42,9 @@ func (s *Stack) tell(now time.Time) (again bool) {
 		c := s.conns[fc]
 		if ev&fsm.Opened != 0 {
 			s.logKeys(fc)
-			if c == nil {
-				s.arrived(fc)
-			}
 		}
 		if c == nil {
+			s.arrived(fc) // by Fast Open before it is opened
 			continue
 		}
 		if s.events.wanted {

@@ -181,7 +181,7 @@ func (l *Listener) tryAccept() (*Conn, chan struct{}, error) {
 			if fc.State() == fsm.Closed {
 				delete(l.stack.conns, fc) // its end was told before anybody listened
 			}
-			if l.stack.events.wanted {
+			if l.stack.events.wanted && fc.State() != fsm.Opening { // of that it will be told
 				l.stack.note(now, c, fsm.Opened)
 			}
 			return c, nil, nil
