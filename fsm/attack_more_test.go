@@ -1,0 +1,60 @@
+package fsm
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/mptcp-go/mptcp/dataseq"
+	"github.com/mptcp-go/mptcp/wire"
+)
+
+// A DATA_FIN alone has a checksum like any mapping (R3.3.1-22, RFC 8684 section 3.3.1): with
+// a wrong one it ends nothing and is not acknowledged; the right one that follows does.
+func TestDataFinWithAWrongChecksum(t *testing.T) {
+	b := newBench(t, false, func(c *Config) { c.NoChecksum = false })
+	b.inject("S 0:0(0) <mss 1460, mp_capable v1 AH>")
+	b.drain()
+	b.inject(". 1:1(0) ack 1 <mp_capable v1 AH key=KP+KO>")
+	b.drain()
+	c := b.conn
+	if !c.Checksum() {
+		t.Fatal("no checksums")
+	}
+	dsn := c.peer.space.DSN(0)
+	right := dataseq.PseudoSum(dsn, 0, 1).Checksum()
+	for bit := range 17 {
+		d := wire.DSS{Flags: wire.DSSMap | wire.DSSMap8 | wire.DSSFin, DSN: dsn, DataLen: 1, HasSum: true, Sum: right}
+		if bit < 16 {
+			d.Sum ^= 1 << bit
+		}
+		b.inDSS(1, 1, d, nil)
+		b.drain()
+		if bit < 16 && (c.State() != Established || b.ep.stats.DataCsumErr != uint64(bit+1) || b.ep.stats.DataFinRx != 0) {
+			t.Fatalf("bit %d: %v, %d errors", bit, c.State(), b.ep.stats.DataCsumErr)
+		}
+	}
+	if c.State() != CloseWait || b.ep.stats.DataFinRx != 1 {
+		t.Error(c.State(), "behind the right one")
+	}
+}
+
+// NOTES section 5: one address announced at port after port, faster than we speak: the
+// echoes that wait are bounded, and what is not echoed is counted.
+func TestEchoesAreBounded(t *testing.T) {
+	b := provenClient(t)
+	c := b.conn
+	a := netip.MustParseAddr("10.9.9.9")
+	const n = 100
+	for port := range uint16(n) {
+		add := wire.AddAddr{Version: wire.V1, ID: 5, Addr: a, HasPort: true, Port: 1000 + port, HasHMAC: true,
+			HMAC: wire.AddAddrHMAC(b.peerKey, c.own.key, 5, a, 1000+port)}
+		o, _ := add.Append(nil)
+		b.inOpts(wire.ACK, 1, 1, o)
+		if len(c.signals) > maxSignals {
+			t.Fatal(len(c.signals), "signals wait")
+		}
+	}
+	if waiting, dropped := len(c.signals), b.ep.stats.EchoAddTxDrop; waiting != maxSignals || dropped != n-maxSignals {
+		t.Errorf("%d wait, %d were dropped", waiting, dropped)
+	}
+}
