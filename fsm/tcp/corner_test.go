@@ -86,14 +86,15 @@ func TestRACKAdaptsToDSACK(t *testing.T) { // RFC 8985 section 6.2, step 4, T898
 func TestProbeTimeout(t *testing.T) { // RFC 8985 section 7.2, T8985-01
 	ms := int64(time.Millisecond)
 	for _, c := range []struct {
+		srtt     int64
 		segments int
 		after    time.Duration
-	}{{2, 20 * time.Millisecond}, {1, 200 * time.Millisecond}} {
+	}{{10 * ms, 2, 20 * time.Millisecond}, {10 * ms, 1, 200 * time.Millisecond}, {ms / 20, 2, 2 * time.Millisecond}} {
 		b := newBench(t, sackOnly)
 		b.open("<mss 1000, sackOK>")
-		b.c.flow.rtt = rtt{srtt: 10 * ms, rttvar: ms, low: 10 * ms, periodEnd: 1 << 62}
+		b.c.flow.rtt = rtt{srtt: c.srtt, rttvar: c.srtt / 10, low: c.srtt, periodEnd: 1 << 62}
 		b.segments(c.segments)
-		b.wantQuiet("a lone segment may meet a delayed ACK; at the latest at the RTO", c.after-time.Millisecond)
+		b.wantQuiet("a lone segment may meet a delayed ACK, a short round trip a busy host; at the latest at the RTO", c.after-time.Millisecond)
 		b.wait(time.Millisecond)
 		b.want("", "P.")
 		require.EqualValues(t, 1, b.stats().LossProbes)

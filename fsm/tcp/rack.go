@@ -129,6 +129,12 @@ func (p *tlp) reset() { p.end, p.isResend, p.pending = 0, false, false }
 // maxAckDelay is TLP.max_ack_delay: what peers delay an ACK at the most, in practice.
 const maxAckDelay = 200 * int64(time.Millisecond)
 
+// minProbe is the least PTO. Where a round trip takes microseconds, twice that is less
+// than what a busy host at either end needs to get round to its segments (RFC 8985
+// section 9.1 knows of the trouble in data centres), and the timer would be armed anew for
+// every ACK. It is far below every RTO.
+const minProbe = 2 * int64(time.Millisecond)
+
 // armProbe is TLP_calc_PTO, RFC 8985 section 7.2.
 func (f *Flow) armProbe(t int64) {
 	f.timers.stop(timerProbe)
@@ -138,7 +144,7 @@ func (f *Flow) armProbe(t int64) {
 	}
 	pto := int64(time.Second)
 	if f.rtt.srtt != 0 {
-		pto = 2 * f.rtt.srtt
+		pto = max(2*f.rtt.srtt, minProbe)
 		if b.len() == 1 {
 			pto += maxAckDelay
 		}
