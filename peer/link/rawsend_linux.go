@@ -141,7 +141,7 @@ func (r *raw) drain() error {
 	}
 	sent, octets, calls := 0, 0, 0
 	for at := 0; at < r.outN; {
-		n, err := sendmmsg(r.out, r.outMsgs[at:r.outN])
+		n, err := sendmmsg(r.out, r.outMsgs[at:r.outN], r.plain)
 		calls++
 		if err == nil {
 			for _, k := range r.outLens[at : at+n] {
