@@ -45,7 +45,7 @@ type Config struct {
 	TCP tcp.Config
 
 	// SendBuffer and ReceiveBuffer bound, in octets, what one connection keeps of
-	// each direction: default 1 MiB each, ReceiveBuffer at most 1 GiB. The send
+	// each direction: default 1 MiB each, at most 1 GiB. The send
 	// buffer of a bulk sender must be at least the peer's receive buffer (RFC 8684
 	// section 3.3.5, R3.3.5-04).
 	SendBuffer, ReceiveBuffer int
@@ -210,7 +210,7 @@ func (c *Config) validate() error {
 		minimum int
 		maximum int
 	}{
-		{"SendBuffer", &c.SendBuffer, 1 << 20, 1, 1 << 40},
+		{"SendBuffer", &c.SendBuffer, 1 << 20, 1, 1 << 30},
 		{"ReceiveBuffer", &c.ReceiveBuffer, 1 << 20, 1, 1 << 30},
 		{"InitialBuffer", &c.InitialBuffer, 64 << 10, 1, 1 << 30},
 		{"CapableSYNs", &c.CapableSYNs, 3, 1, 100},

@@ -142,6 +142,14 @@ func (s *Spec) Int(name string, otherwise, least, most int) int {
 	})
 }
 
+// Uint32 takes a field that is a number of 32 bits.
+func (s *Spec) Uint32(name string, otherwise uint32) uint32 {
+	return field(s, name, otherwise, func(v string) (uint32, error) {
+		n, err := strconv.ParseUint(v, 10, 32)
+		return uint32(n), err
+	})
+}
+
 // Octets takes a field that is a number of octets: 1500, 64KB (thousands) or 64KiB.
 func (s *Spec) Octets(name string, otherwise int) int {
 	return field(s, name, otherwise, ParseOctets)

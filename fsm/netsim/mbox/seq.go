@@ -37,7 +37,7 @@ type seqState struct {
 
 func parseSeq(s *netsim.Spec) netsim.Element {
 	x := &Seq{keepSACK: s.Choice("sack", "fix", "keep") == "keep"}
-	x.delta = uint32(s.Int("delta", 0, 0, 1<<32-1))
+	x.delta = s.Uint32("delta", 0)
 	x.when = parseWhen(s)
 	return x
 }
