@@ -58,3 +58,40 @@ func TestEchoesAreBounded(t *testing.T) {
 		t.Errorf("%d wait, %d were dropped", waiting, dropped)
 	}
 }
+
+// R3.1-13: where the token of a key that would be given out without state is in use, the
+// next alternative is given out, and recognised when it comes back.
+func TestStatelessAlternatives(t *testing.T) {
+	for taken := range keyTries {
+		b := newBench(t, false, func(c *Config) { c.MaxHalfOpen = 1 })
+		b.ep.HandleSegment(b.now, b.bareSYN(0, nil))
+		b.flush()
+		id := flowID{b.local, b.remote}.short()
+		var out wire.Segment
+		var offered wire.MPCapable
+		for n := range taken + 1 {
+			b.inject("S 0:0(0) <mss 1460, mp_capable v1 H>")
+			if !b.poll(&out) {
+				t.Fatal("no answer")
+			}
+			b.ourISN = out.Seq
+			o, _ := out.Options.Find(wire.KindMPTCP)
+			var err error
+			if offered, err = wire.ParseMPCapable(o); err != nil {
+				t.Fatal(err)
+			}
+			if s := b.ep.statelessSecret(&id, b.peerISN, out.Seq, wire.V1, n); s.key != offered.Sender {
+				t.Fatalf("alternative %d is not what was offered", n)
+			} else if n < taken {
+				b.ep.tokens[s.token] = nil
+			}
+		}
+		o, _ := wire.MPCapable{Version: wire.V1, Flags: wire.CapableHMAC, HasSender: true, Sender: b.peerKey, HasReceiver: true,
+			Receiver: offered.Sender}.Append(nil)
+		b.inOpts(wire.ACK, 1, 1, o)
+		c, ok := b.listener.Accept()
+		if !ok || !c.Multipath() || c.own.key != offered.Sender || b.ep.tokens[c.own.token] != c {
+			t.Errorf("with %d taken: accepted %v", taken, ok)
+		}
+	}
+}
