@@ -95,3 +95,23 @@ func TestStatelessAlternatives(t *testing.T) {
 		}
 	}
 }
+
+// R3.1-17, RFC 8684 section 3.1: behind the handshake a mapping in MP_CAPABLE counts with
+// the keys of the connection only; the octets of another wait for a mapping.
+func TestMappingWithOtherKeys(t *testing.T) {
+	for _, wrong := range []string{"KP+KP", "KO+KO", "KO+KP"} {
+		b := newBench(t, false)
+		b.inject("S 0:0(0) <mss 1460, mp_capable v1 H>")
+		b.want("SYN/ACK", "S. 0:0(0) ack 1 <mp_capable v1 key=KO>")
+		b.inject(". 1:1(0) ack 1 <mp_capable v1 H key=KP+KO>")
+		b.drain()
+		b.inject("P. 1:4(3) ack 1 <mp_capable v1 H key=" + wrong + " dll=3>")
+		b.drain()
+		if i := b.conn.Info(); i.Received != 0 || i.FellBack {
+			t.Errorf("%s: %d octets received, fell back %v", wrong, i.Received, i.FellBack)
+		}
+		b.inject("P. 1:4(3) ack 1 <mp_capable v1 H key=KP+KO dll=3>")
+		b.drain()
+		b.read("abc")
+	}
+}
