@@ -115,3 +115,20 @@ func TestMappingWithOtherKeys(t *testing.T) {
 		b.read("abc")
 	}
 }
+
+// R3.3.1-12: one segment that alone brings more octets without a mapping than may be held,
+// where they would be acknowledged: none of it is kept.
+func TestUnmappedSegmentBeyondTheBound(t *testing.T) {
+	b := proven(t, func(c *Config) { c.MaxUnmapped = 1000 })
+	c := b.conn
+	c.subflows[0].dropped = true // something was given up: octets are not withheld any more
+	ack := wire.DSS{Flags: wire.DSSAck | wire.DSSAck8, DataAck: c.own.space.DSN(0)}
+	for range 3 {
+		b.inDSS(7, 1, ack, make([]byte, 1400))
+		b.flush()
+		s := c.subflows[0]
+		if s.held.octets > 1000 || s.flow.Received() != 6 {
+			t.Fatalf("%d octets held, the subflow came to %d", s.held.octets, s.flow.Received())
+		}
+	}
+}
