@@ -132,3 +132,44 @@ func TestUnmappedSegmentBeyondTheBound(t *testing.T) {
 		}
 	}
 }
+
+// RFC 8684 section 3.7: the stream can go on in subflow order where the subflow itself will
+// bring what is missing, but not where the peer was told of a gap, since it may have
+// repeated data elsewhere in the subflow, which a fallback would take for new.
+func TestNoFallbackWhereAGapWasTold(t *testing.T) {
+	b := proven(t)
+	s := b.conn.subflows[0]
+	b.inject("P. 10:13(3) ack 1 <dss dsn8=P+9 ssn=10 dll=3>")
+	b.drain()
+	if !b.conn.contiguous(s) {
+		t.Error("a hole in the subflow alone")
+	}
+	s.gap = true
+	if b.conn.contiguous(s) {
+		t.Error("a gap was told, and data is missing")
+	}
+	b.inject("P. 7:10(3) ack 1 <dss dsn8=P+6 ssn=7 dll=3>")
+	b.drain()
+	if !b.conn.contiguous(s) {
+		t.Error("nothing is missing any more")
+	}
+}
+
+// RFC 8684 section 3.7: whoever sees that options are lost does not fall back where its own
+// octets are on the subflow twice: a TCP would take the repetition for new data.
+func TestNoFallbackBehindARepetition(t *testing.T) {
+	for _, twice := range []bool{false, true} {
+		b := proven(t)
+		c := b.conn
+		s := c.subflows[0]
+		c.Write(b.now, make([]byte, 3000))
+		b.drain()
+		if twice {
+			c.bind(b.now, s, c.snd.una, 1000, sentAgain)
+			b.drain()
+		}
+		if !c.fallBackSender(b.now, s) || c.Info().FellBack == twice || s.doomed != twice {
+			t.Errorf("repeated %v: fell back %v, reset %v", twice, c.Info().FellBack, s.doomed)
+		}
+	}
+}
