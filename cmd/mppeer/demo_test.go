@@ -6,35 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mptcp-go/mptcp/pcap"
-	"github.com/mptcp-go/mptcp/pcap/trace"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// findings reads a capture and returns the ids of what the analyser found, from
-// warnings on.
-func findings(t *testing.T, file string) map[string]bool {
-	f, err := pcap.Open(file)
-	require.NoError(t, err)
-	defer f.Close()
-	tr := trace.New(trace.Config{})
-	for {
-		var frame pcap.Frame
-		if err := f.Next(&frame); err != nil {
-			break
-		}
-		tr.Add(0, &frame)
-	}
-	tr.Finish()
-	found := map[string]bool{}
-	for _, k := range tr.Findings() {
-		if k.Severity >= trace.Warn {
-			found[k.ID] = true
-		}
-	}
-	return found
-}
 
 // What the demonstration tells is what happened, and what mpdecode says of its capture.
 func TestDemo(t *testing.T) {
@@ -58,7 +32,7 @@ func TestDemo(t *testing.T) {
 		{args: "--lie echo", says: []string{"server: plain TCP:"}, finds: "MPD-KEY-ECHO"},
 		{args: "--lie flags", says: []string{"mp_capable v1 ABH"}, finds: "MPD-FALLBACK-OFFER"},
 		{args: "--lie checksum@count=1,after=50000B", says: []string{"mp_fail"}, finds: "MPD-CHECKSUM"},
-		{args: "--lie mapping@20000B", says: []string{"nothing moves any more", "lied about mapping"}, stalled: true},
+		{args: "--lie mapping@20000B", says: []string{"nothing moves any more", "lied about mapping"}, finds: "MPD-CONFLICT", stalled: true},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "demo.pcap")
@@ -78,6 +52,7 @@ func TestDemo(t *testing.T) {
 				assert.Contains(t, out, text)
 			}
 			found := findings(t, file)
+			verify(t, file, c.finds)
 			if c.finds != "" {
 				assert.Contains(t, found, c.finds)
 			} else if !c.stalled && !strings.Contains(out, "plain TCP") {

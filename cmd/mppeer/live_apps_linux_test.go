@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mptcp-go/mptcp/pcap"
 	"github.com/mptcp-go/mptcp/peer"
 	"github.com/mptcp-go/mptcp/peer/lab"
 	"github.com/mptcp-go/mptcp/peer/link"
@@ -32,7 +35,7 @@ func TestLiveApplications(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "small"), []byte("small\n"), 0o644))
 
 	t.Run("curl", func(t *testing.T) {
-		p := start(t, s, nil, "listen", ":80", "--http", dir, "--path", tun, "--json", "--pcap", filepath.Join(evidence(t), "ours.pcap"))
+		p := start(t, s, nil, "listen", ":80", "--http", dir, "--path", tun, "--json")
 		p.says(`"listening"`)
 		for _, host := range []string{"10.9.0.2", "[fd00:9::2]"} {
 			out, err := s.Run("mptcpize", "run", "curl", "-sS", "-g", "http://"+host+"/page")
@@ -137,7 +140,31 @@ func TestLiveForward(t *testing.T) {
 		})
 		require.ErrorContains(t, err, "reset", "a refusal is passed on")
 		p.says("connection refused")
+		p.interrupt()
+		p.ends(exitClean)
 	})
+}
+
+// capturing is a stack whose capture is verified when the test ends.
+func capturing(t *testing.T) *peer.Stack {
+	t.Helper()
+	name := fresh(evidence(t), "stack", ".pcap")
+	f, err := os.Create(name)
+	require.NoError(t, err)
+	buf := bufio.NewWriter(f)
+	w, err := pcap.NewWriter(buf, pcap.WriterOptions{Format: pcap.PCAPNG, Application: "mppeer test"})
+	require.NoError(t, err)
+	stack, err := peer.New(peer.Config{Capture: w})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.NoError(t, stack.Close())
+		require.NoError(t, errors.Join(buf.Flush(), f.Close()))
+		verify(t, name)
+		if t.Failed() {
+			assert.NoError(t, transcribe(name, strings.TrimSuffix(name, ".pcap")+".transcript.txt"))
+		}
+	})
+	return stack
 }
 
 // A net/http client over our stack fetches from a Go server on the kernel's Multipath
@@ -146,10 +173,8 @@ func TestLiveHTTPClient(t *testing.T) {
 	s := liveTest(t).Space("kernel")
 	var tunnel link.Link
 	require.NoError(t, s.Do(func() (err error) { tunnel, err = link.Open(tun); return err }))
-	stack, err := peer.New(peer.Config{})
-	require.NoError(t, err)
+	stack := capturing(t)
 	require.NoError(t, stack.AddLink(tunnel))
-	defer stack.Close()
 
 	page := random(2_000_000, 5)
 	var ln net.Listener

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,6 +48,9 @@ type proc struct {
 	*lab.Proc
 	t           *testing.T
 	out, errors safeBuffer
+	pcap        string   // what it captured; empty for those that capture nothing
+	explained   []string // findings in it that are not our fault
+	failed      bool     // it was to end with an error, and did
 }
 
 // safeBuffer is read while it is written.
@@ -66,25 +71,87 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-// start runs the program inside a space.
+// start runs the program inside a space. A peer captures what it sees, and the capture
+// has to be in order at the end of the test.
 func start(t *testing.T, s *lab.Space, stdin io.Reader, args ...string) *proc {
 	t.Helper()
+	dir := evidence(t)
 	p := &proc{t: t}
+	switch args[0] {
+	case "connect", "listen", "forward":
+		p.pcap = fresh(dir, args[0], ".pcap")
+		args = append(args, "--pcap", p.pcap)
+	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), "MPPEER_RUN=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &p.out, &p.errors
 	cmd.WaitDelay = time.Second
+	before := allCounters(s.Lab())
 	var err error
 	p.Proc, err = s.StartCmd(cmd)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		p.Stop()
+		if p.pcap != "" && !t.Failed() && !p.blind() {
+			verify(t, p.pcap, p.explained...)
+		}
 		if t.Failed() {
 			t.Logf("mppeer %s\nstderr: %s", strings.Join(args, " "), clip(p.errors.String()))
-			_ = os.WriteFile(filepath.Join(evidence(t), args[0]+".txt"), []byte(strings.Join(args, " ")+"\n"+p.out.String()+p.errors.String()), 0o600)
+			p.keep(dir, args, before, allCounters(s.Lab()))
 		}
 	})
 	return p
+}
+
+// blind says that the program failed before it could see any packet.
+func (p *proc) blind() bool {
+	info, err := os.Stat(p.pcap)
+	return p.failed && err == nil && info.Size() == 0
+}
+
+// keep leaves what a failure is understood by beside the capture: what the program said,
+// the capture as text, and how the counters of the kernels moved.
+func (p *proc) keep(dir string, args []string, before, after map[string]uint64) {
+	_ = os.WriteFile(fresh(dir, args[0], ".txt"), []byte(strings.Join(args, " ")+"\n"+p.out.String()+p.errors.String()), 0o600)
+	if p.pcap != "" {
+		if err := transcribe(p.pcap, strings.TrimSuffix(p.pcap, ".pcap")+".transcript.txt"); err != nil {
+			p.t.Log("no transcript, or not all of it:", err)
+		}
+	}
+	var moved strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if n := after[name] - before[name]; n != 0 {
+			fmt.Fprintf(&moved, "%s %d\n", name, n)
+		}
+	}
+	_ = os.WriteFile(fresh(dir, args[0], ".counters.txt"), []byte(moved.String()), 0o600)
+}
+
+// allCounters are those of the kernel in every space of a lab, each behind the name of
+// its space.
+func allCounters(l *lab.Lab) map[string]uint64 {
+	all := map[string]uint64{}
+	for _, s := range l.Spaces() {
+		n, _ := s.Counters()
+		for name, v := range n {
+			all[s.String()+" "+name] = v
+		}
+	}
+	return all
+}
+
+// fresh is a name in a directory that nothing has yet.
+func fresh(dir, name, suffix string) string {
+	for i := 1; ; i++ {
+		file := filepath.Join(dir, fmt.Sprintf("%s%d%s", name, i, suffix))
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			f.Close()
+		}
+		if !errors.Is(err, os.ErrExist) {
+			return file
+		}
+	}
 }
 
 // evidence is a directory for what a failing test leaves: captures and transcripts. It
@@ -125,6 +192,7 @@ func (p *proc) says(text string) {
 func (p *proc) ends(code int) {
 	p.t.Helper()
 	err := p.Wait(patience)
+	p.failed = code != exitClean
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,6 +113,13 @@ func (l *Lab) Space(name string) *Space {
 	s.Sysctl("net.ipv4.conf.all.rp_filter", "0")
 	s.Sysctl("net.ipv4.conf.default.rp_filter", "0")
 	return s
+}
+
+// Spaces are the namespaces of the lab, in the order they were made.
+func (l *Lab) Spaces() []*Space {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.spaces)
 }
 
 // Dev is one end of a link: an interface of a space with its addresses.

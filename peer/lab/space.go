@@ -28,6 +28,9 @@ func (s *Space) Name() string { return s.name }
 
 func (s *Space) String() string { return s.label }
 
+// Lab is what the space is part of.
+func (s *Space) Lab() *Lab { return s.lab }
+
 // file is the namespace itself.
 func (s *Space) file() string { return filepath.Join(netnsDir, s.name) }
 
