@@ -170,7 +170,6 @@ func TestLiveFloods(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			v := newLive(t, liveConfig{paths: 2})
-			v.tainted = true // forged joins are what the analyser complains of
 			v.kernel.Limits(8, 8)
 			v.kernel.Endpoint("10.1.1.2 dev path1 subflow")
 			l, err := v.stack.Listen("tcp", ":0")
