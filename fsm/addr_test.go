@@ -112,3 +112,28 @@ func TestRemoveAddr(t *testing.T) { // R3.4.2-01, R3.4.2-11, P-3.4-04
 	}
 	w.idle()
 }
+
+// An address may be withdrawn only while another subflow stays. One that is being
+// closed, here with its FIN lost on a path that swallows everything, is none.
+func TestRemoveAddrBesideClosingSubflow(t *testing.T) { // R3.4.2-11
+	m := newManyPaths(t, 3, testConfig(1, mesh), testConfig(2), []string{"link delay=10ms rate=10Mbit"}, []string{"link delay=20ms rate=10Mbit"})
+	second, _ := pathAddrs(1)
+	m.app[0].out, m.app[1].out = stream(3_000_000, 1), stream(100_000, 2)
+	m.app[0].closing, m.app[1].closing = true, true
+	m.w.At(500*time.Millisecond, func() {
+		c, now := m.app[0].conn, m.w.Now()
+		if n := c.Info().SubflowsUp; n != 2 {
+			t.Errorf("%d subflows", n)
+		}
+		cut(m.paths[0], true)
+		if err := c.RemoveAddr(now, clientAddr); err != nil {
+			t.Error(err)
+		}
+		if c.RemoveAddr(now, second) == nil {
+			t.Error("the last address was withdrawn")
+		}
+	})
+	m.dial()
+	m.finishTransfer(time.Minute)
+	m.idle()
+}
