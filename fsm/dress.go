@@ -147,7 +147,7 @@ func (c *Conn) ackDSS(s *subflow) wire.DSS {
 // The same while a checksum that failed is not answered: what follows is held, and
 // must not be repeated (R3.7-15).
 func (c *Conn) doubts(s *subflow) bool {
-	return s.held.acked > 0 && s.held.bare > 0 && c.sole(s) || c.fb.failed
+	return s.held.bare > 0 && c.sole(s) || c.fb.failed
 }
 
 // appendDSS appends d; where there is no room, its DATA_ACK shrinks to 4 octets.
