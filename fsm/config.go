@@ -59,6 +59,11 @@ type Config struct {
 	Autotune      bool
 	InitialBuffer int
 
+	// FirstPort is where the search for a free local port begins, in 49152 to 65535:
+	// default 49152. A driver to the real world draws it, so that a program started
+	// again does not meet what is left of its last connection (RFC 6056).
+	FirstPort uint16
+
 	// Plain makes a host without Multipath TCP.
 	Plain bool
 
@@ -234,6 +239,12 @@ func (c *Config) validate() error {
 		if *d.v < d.minimum || *d.v > d.maximum {
 			return &LocalError{Reason: BadConfig, What: "Config." + d.name}
 		}
+	}
+	if c.FirstPort == 0 {
+		c.FirstPort = firstEphemeral
+	}
+	if c.FirstPort < firstEphemeral {
+		return &LocalError{Reason: BadConfig, What: "Config.FirstPort"}
 	}
 	if c.Versions > OnlyV0 {
 		return &LocalError{Reason: BadConfig, What: "Config.Versions"}

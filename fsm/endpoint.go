@@ -80,7 +80,7 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 		return nil, err
 	}
 	e := &Endpoint{cfg: cfg, tokens: map[wire.Token]*Conn{},
-		listeners: map[netip.AddrPort]*Listener{}, port: firstEphemeral}
+		listeners: map[netip.AddrPort]*Listener{}, port: cfg.FirstPort}
 	var err error
 	if e.tcp, err = e.cfg.flowConfig(); err != nil {
 		return nil, err

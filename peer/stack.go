@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -51,6 +52,9 @@ type counters struct {
 func New(cfg Config) (*Stack, error) {
 	if cfg.Endpoint.Rand == nil {
 		cfg.Endpoint.Rand = &cryptoSource{}
+	}
+	if cfg.Endpoint.FirstPort == 0 {
+		cfg.Endpoint.FirstPort = firstEphemeral + uint16(rand.IntN(ephemeralPorts))
 	}
 	ep, err := fsm.NewEndpoint(cfg.Endpoint)
 	if err != nil {
