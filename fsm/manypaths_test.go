@@ -116,9 +116,9 @@ var (
 // invariants hold after every step; when all is over both streams are whole and nothing
 // is left behind. On one path at least only transparent boxes stand.
 //
-// In one world of four boxes meddle with the first path, or with more. There the RFC may leave a connection
-// without a subflow that both ends believe in: that what was read is right must hold
-// always, that everything arrives in all of them but one in fifty.
+// In one world of four boxes meddle with the first path, or with more. There the RFC may
+// leave a connection without a subflow that both ends believe in: that what was read is
+// right must hold always, that everything arrives in all of them but one in fifty.
 func TestRandomManyPaths(t *testing.T) {
 	var all tallyPaths
 	for seed := *firstSeed; seed < *firstSeed+*worlds; seed++ {
@@ -130,9 +130,10 @@ func TestRandomManyPaths(t *testing.T) {
 	}
 }
 
-// tallyPaths counts the worlds in which boxes meddle with the first path, or with more, and those of them
-// in which not all was delivered. Lost are those of them in which plain TCP delivers, with the same dice, over the first
-// path alone, which is not cut or reset there: they are counted, not held against us.
+// tallyPaths counts the worlds in which boxes meddle with the first path, or with more,
+// and those of them in which not all was delivered. Lost are those of them in which plain
+// TCP delivers, with the same dice, over the first path alone, which is not cut or reset
+// there: they are counted, not held against us.
 type tallyPaths struct{ meddled, undelivered, lost int }
 
 // plainDelivers asks plain TCP over the first path alone.

@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -348,4 +349,34 @@ func TestNoResetReasonInVersion0(t *testing.T) {
 			assert.Equal(t, wire.SubMPFastclose, o.Subtype())
 		}
 	}
+}
+
+// NOTES 1.18: while octets without a mapping are held on the only subflow, no segment has
+// a DATA_ACK. A proxy may put its own acknowledgment number on it, and the sender would
+// repeat into what may be a TCP stream by then.
+func TestNoDataAckWhileInDoubt(t *testing.T) {
+	b := accepted(t)
+	b.inject("P. 4:7(3) ack 1")
+	b.inject("P. 4:7(3) ack 1") // again, as TCP would: it has to be answered
+	n := 0
+	var seg wire.Segment
+	for ; b.poll(&seg); n++ {
+		_, has := seg.Options.Find(wire.KindMPTCP)
+		assert.False(t, has, "%x", []byte(seg.Options))
+	}
+	assert.Positive(t, n, "the repetition was answered")
+	assert.True(t, b.conn.Multipath())
+}
+
+// RFC 6056: the search for a free port begins where the driver says, among the ephemeral.
+func TestFirstPort(t *testing.T) {
+	cfg := Config{Rand: rand.NewPCG(1, 1), FirstPort: 60_000}
+	ep, err := NewEndpoint(cfg)
+	require.NoError(t, err)
+	c, err := ep.Dial(time.Unix(1_000_000, 0), netip.AddrPortFrom(clientAddr, 0), serverPort)
+	require.NoError(t, err)
+	assert.EqualValues(t, 60_000, c.Local().Port())
+	cfg.FirstPort = 1000
+	_, err = NewEndpoint(cfg)
+	assert.Error(t, err)
 }
