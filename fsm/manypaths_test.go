@@ -37,59 +37,7 @@ func newManyPaths(t testing.TB, seed uint64, client, server Config, chains ...[]
 		c, s := pathAddrs(k + 1)
 		m.paths = append(m.paths, m.w.Connect(m.node[0], c, m.node[1], s, els...))
 	}
-	check := m.w.Check
-	m.w.Check = func() error {
-		if err := check(); err != nil {
-			return err
-		}
-		return m.checkSubflows()
-	}
 	return m
-}
-
-// checkSubflows holds what DESIGN section 7 says of several subflows.
-func (m *manyPaths) checkSubflows() error {
-	for i, ep := range m.ep {
-		halves := 0
-		for _, a := range m.app {
-			c := a.conn
-			if c == nil || c.ep != ep {
-				continue
-			}
-			halves += len(c.halfJoins)
-			if len(c.halfJoins) > ep.cfg.MaxHalfJoins || c.crowd() > ep.cfg.MaxSubflows {
-				return fmt.Errorf("invariant 14: end %d has %d half-open joins, %d subflows", i, len(c.halfJoins), c.crowd())
-			}
-			if len(c.signals) > maxSignals || len(c.remoteAddrs) > ep.cfg.MaxRemoteAddrs {
-				return fmt.Errorf("invariant 14: end %d has %d signals, %d addresses", i, len(c.signals), len(c.remoteAddrs))
-			}
-			ids := map[uint8]bool{0: true}
-			for _, l := range c.localAddrs {
-				if ids[l.id] || l.addr == c.local.Addr() {
-					return fmt.Errorf("invariant 12: end %d: address %v has id %d", i, l.addr, l.id)
-				}
-				ids[l.id] = true
-			}
-			for _, s := range c.subflows {
-				if ep.subflows.find(s.id) != s {
-					return fmt.Errorf("end %d: subflow %v is not in the table", i, s.id)
-				}
-				if s.join.active && !s.worked && s.flow.Available() > 0 {
-					return fmt.Errorf("invariant 10: end %d has %d octets on a join that is not proven", i, s.flow.Available())
-				}
-				if s.join.opener && !c.hs.proven {
-					return fmt.Errorf("invariant 11: end %d joins before the connection is proven", i)
-				}
-				if x := c.anyUp(); s.up && c.mode == plain && !s.doomed && x != s {
-					return fmt.Errorf("R3.7-16: end %d has two subflows and is plain TCP", i)
-				}
-			}
-			if c.timers.armed(timerLonely) && c.anyUp() != nil {
-				return fmt.Errorf("invariant 13: end %d waits for a join and has a subflow", i)
-			}
-		}
-	}
-	return nil
 }
 
 // cut cuts a path in silence, or gives it back.

@@ -106,17 +106,7 @@ func (s *scene) open(t testing.TB, plain, record bool) *world {
 		}
 		s.turn(w, 1, now)
 	}
-	w.w.Check = func() error {
-		if err := w.check(); err != nil {
-			return err
-		}
-		for _, v := range w.witness {
-			if v != nil && v.state() != nil {
-				return v.state()
-			}
-		}
-		return nil
-	}
+	w.w.Check = w.check
 	w.w.Progress = func() uint64 { return uint64(w.app[0].in.Len() + w.app[1].in.Len()) }
 	w.w.MaxStall = maxStall
 	s.apps(w, len(els))
@@ -190,7 +180,7 @@ func (s *scene) host(w *world, i int) netsim.Host {
 		h = &silentHost{host: host{w.ep[i]}, w: w, end: i, at: s.silentAt}
 	}
 	if s.strict {
-		w.witness[i] = &witness{Host: h, w: w, end: i, flows: map[[2]string]*flowLog{}}
+		w.witness[i] = newWitness(w, i, h)
 		h = w.witness[i]
 	}
 	return h

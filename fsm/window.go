@@ -21,10 +21,15 @@ func (c *Conn) openWindow(now time.Time) {
 	free := size - int(r.next-r.buf.Offset())
 	r.edge = r.next + uint64(r.win.Size(r.next, free, size, 1<<scale, f.MSS()))
 	for _, s := range c.subflows {
+		at := r.next
 		if r.finDone {
+			// Nothing more will come, and no ACK is worth it. But the edge that a younger
+			// subflow shows may not lie before what others have shown.
+			if c.mode == multi {
+				s.flow.HoldWindow(int(max(r.edge, at+1) - (at + 1)))
+			}
 			continue
 		}
-		at := r.next
 		if c.mode == plain || c.raw(s) {
 			at = max(at, c.rawOff(s.flow.Received()))
 		}

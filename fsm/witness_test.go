@@ -3,6 +3,7 @@ package fsm
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
@@ -10,20 +11,28 @@ import (
 	"github.com/mptcp-go/mptcp/wire"
 )
 
-// witness stands between an endpoint and its network and holds every segment against
-// the invariants of DESIGN section 7; world.check holds the state of connections
-// against the rest after every step.
+// witness stands between an endpoint and its network and holds every segment of its
+// connection, on whatever subflow, against the invariants of DESIGN section 7; state and
+// world.check hold the endpoint against the rest after every step.
 type witness struct {
 	netsim.Host
 	w   *world
 	end int
 
-	flows  map[[2]string]*flowLog
-	ack    uint64 // highest DATA_ACK sent, as an offset
-	edge   uint64 // highest right edge sent
-	heard  bool   // a DSS came
-	err    error
-	packet int
+	flows    map[flowID]*flowLog
+	arrived  map[flowID]*arrivals
+	came     uint64 // octets that arrived, on all subflows together, each once
+	ack      uint64 // highest DATA_ACK sent, as an offset
+	edge     uint64 // highest right edge sent
+	heard    bool   // a DSS came
+	infinite string // the mapping that announced a fallback
+	stats    Stats
+	err      error
+	forge    func(seg *wire.Segment) // makes a liar of the endpoint, for TestWitnessSees
+}
+
+func newWitness(w *world, end int, h netsim.Host) *witness {
+	return &witness{Host: h, w: w, end: end, flows: map[flowID]*flowLog{}, arrived: map[flowID]*arrivals{}}
 }
 
 // flowLog is what an end sent on one subflow.
@@ -31,8 +40,7 @@ type flowLog struct {
 	isn      uint32
 	octets   []byte
 	maps     []mapLog
-	infinite string // the one that announced a fallback
-	answered bool   // a segment without SYN came on it
+	answered bool // a segment without SYN came on it
 }
 
 type mapLog struct {
@@ -48,8 +56,10 @@ func (v *witness) HandlePath(now time.Time, p netsim.PathInfo) {
 }
 
 func (v *witness) HandleSegment(now time.Time, seg *wire.Segment) {
+	id := flowID{seg.Dst, seg.Src}
+	v.note(id, seg)
 	if !seg.Flags.Has(wire.SYN) {
-		if f := v.flows[flowName(seg.Dst, seg.Src)]; f != nil {
+		if f := v.flows[id]; f != nil {
 			f.answered = true
 		}
 		for o := range seg.Options.MPTCP() {
@@ -62,7 +72,9 @@ func (v *witness) HandleSegment(now time.Time, seg *wire.Segment) {
 func (v *witness) PollSegment(now time.Time, seg *wire.Segment) bool {
 	ok := v.Host.PollSegment(now, seg)
 	if ok {
-		v.packet++
+		if v.forge != nil {
+			v.forge(seg)
+		}
 		if err := v.judge(seg); err != nil && v.err == nil {
 			v.err = fmt.Errorf("%w\nend %d sent %s", err, v.end, wire.AppendText(nil, seg, wire.TextBase{}))
 		}
@@ -70,29 +82,83 @@ func (v *witness) PollSegment(now time.Time, seg *wire.Segment) bool {
 	return ok
 }
 
-func flowName(a, b fmt.Stringer) [2]string { return [2]string{a.String(), b.String()} }
+// arrivals are the octets that came on one subflow, as ranges of its offsets.
+type arrivals struct {
+	first  uint32 // the sequence number of offset 0
+	ranges []extent
+}
+
+// note counts the octets that seg brings and that did not come before.
+func (v *witness) note(id flowID, seg *wire.Segment) {
+	seq := seg.Seq
+	if seg.Flags.Has(wire.SYN) {
+		seq++
+	}
+	a := v.arrived[id]
+	if a == nil || seg.Flags.Has(wire.SYN) && a.first != seq {
+		a = &arrivals{first: seq}
+		v.arrived[id] = a
+	}
+	if len(seg.Payload) == 0 {
+		return
+	}
+	r := a.ranges
+	end := uint64(0)
+	if len(r) > 0 {
+		end = r[len(r)-1].hi
+	}
+	const base = 1 << 40 // what lies before the first is counted, too
+	lo := dataseq.Unwrap32(max(end, base), seq-a.first+uint32(base&(1<<32-1)))
+	hi := lo + uint64(len(seg.Payload))
+	v.came += hi - lo
+	i := len(r)
+	for i > 0 && r[i-1].hi >= lo {
+		i--
+	}
+	k := i
+	for k < len(r) && r[k].lo <= hi {
+		v.came -= min(hi, r[k].hi) - max(lo, r[k].lo)
+		k++
+	}
+	x := extent{lo, hi}
+	if i < k {
+		x = extent{min(lo, r[i].lo), max(hi, r[k-1].hi)}
+	}
+	a.ranges = slices.Replace(r, i, k, x)
+}
 
 // judge holds one segment against the invariants that can be seen on it.
 func (v *witness) judge(seg *wire.Segment) error {
 	if len(seg.Options) > wire.MaxOptions || seg.Options.Check() != nil {
 		return fmt.Errorf("invariant 7: options %x", []byte(seg.Options))
 	}
-	name := flowName(seg.Src, seg.Dst)
-	f := v.flows[name]
+	id := flowID{seg.Src, seg.Dst}
+	f := v.flows[id]
 	if seg.Flags.Has(wire.SYN) {
 		if f == nil || f.isn != seg.Seq {
 			f = &flowLog{isn: seg.Seq}
-			v.flows[name] = f
+			v.flows[id] = f
+		}
+		if len(f.octets) == 0 {
+			f.octets = append(f.octets, seg.Payload...) // Fast Open
 		}
 		for o := range seg.Options.MPTCP() {
-			if o.Subtype() == wire.SubMPJoin && v.end == 0 && !seg.Flags.Has(wire.ACK) && !v.heard {
+			if o.Subtype() == wire.SubMPJoin && !seg.Flags.Has(wire.ACK) && !v.heard {
 				return fmt.Errorf("invariant 11: a join before the connection is proven")
 			}
 		}
 		return nil
 	}
-	s := v.w.ep[v.end].subflows.find(flowID{seg.Src, seg.Dst})
-	if f == nil || s == nil || seg.Flags.Has(wire.RST) {
+	s := v.w.ep[v.end].subflows.find(id)
+	if f == nil || s == nil || v.w.app[v.end].conn != nil && s.conn != v.w.app[v.end].conn {
+		return nil
+	}
+	if seg.Flags.Has(wire.RST) {
+		if s.conn.mode == plain && !s.conn.ended && !s.doomed {
+			for range seg.Options.MPTCP() {
+				return fmt.Errorf("invariant 8: an option on a RST after the fallback")
+			}
+		}
 		return nil
 	}
 	off, err := f.payload(seg)
@@ -138,9 +204,9 @@ func (v *witness) option(s *subflow, f *flowLog, seg *wire.Segment, off uint64, 
 		case o.Subtype() == wire.SubMPFail:
 			return nil
 		case err == nil && d.Flags.Has(wire.DSSMap) && d.DataLen == 0 && !d.Flags.Has(wire.DSSAck):
-			if one := fmt.Sprint(d.DSN, d.SSN); f.infinite == "" {
-				f.infinite = one
-			} else if f.infinite != one {
+			if one := fmt.Sprint(d.DSN, d.SSN, s.id); v.infinite == "" {
+				v.infinite = one
+			} else if v.infinite != one {
 				return fmt.Errorf("invariant 8: a second infinite mapping")
 			}
 			return nil
@@ -154,7 +220,8 @@ func (v *witness) option(s *subflow, f *flowLog, seg *wire.Segment, off uint64, 
 		if err != nil || !k.HasData {
 			return err
 		}
-		m = mapLog{off: 0, dsn: c.own.space.DSN(0), wide: true, octets: int(k.DataLen), sum: k.Sum}
+		first := uint64(-s.relOut.ISN) // behind the octets of a Fast Open SYN
+		m = mapLog{off: first, dsn: c.own.space.DSN(first), wide: true, octets: int(k.DataLen), sum: k.Sum}
 	case wire.SubDSS:
 		d, err := wire.ParseDSS(o)
 		if err != nil {
@@ -168,7 +235,7 @@ func (v *witness) option(s *subflow, f *flowLog, seg *wire.Segment, off uint64, 
 		if !d.Flags.Has(wire.DSSMap) || d.SSN == 0 {
 			return nil
 		}
-		m = mapLog{off: dataseq.Unwrap32(off, d.SSN-1), dsn: d.DSN, wide: d.Flags.Has(wire.DSSMap8), octets: int(d.DataLen), sum: d.Sum, fin: d.Flags.Has(wire.DSSFin)}
+		m = mapLog{off: dataseq.Unwrap32(off, d.SSN-s.relOut.SSN(0)), dsn: d.DSN, wide: d.Flags.Has(wire.DSSMap8), octets: int(d.DataLen), sum: d.Sum, fin: d.Flags.Has(wire.DSSFin)}
 		if m.fin {
 			m.octets--
 		}
@@ -235,6 +302,9 @@ func (v *witness) dataAck(s *subflow, seg *wire.Segment, d *wire.DSS) error {
 	if a < v.ack || a > sent {
 		return fmt.Errorf("invariant 2: DATA_ACK of %d after %d, the peer wrote %d", a, v.ack, sent)
 	}
+	if arrived := v.came + sent - uint64(v.w.app[1-v.end].wrote); a > arrived {
+		return fmt.Errorf("invariant 2: DATA_ACK of %d, and only %d octets arrived", a, arrived)
+	}
 	v.ack = a
 	_, scale := s.flow.WindowScales()
 	edge := a + uint64(seg.Window)<<scale
@@ -242,74 +312,5 @@ func (v *witness) dataAck(s *subflow, seg *wire.Segment, d *wire.DSS) error {
 		return fmt.Errorf("invariant 3: right edge of %d after %d", edge, v.edge)
 	}
 	v.edge = max(v.edge, edge)
-	return nil
-}
-
-// state holds what can be seen of an endpoint and its connection, not of segments,
-// against the invariants.
-func (v *witness) state() error {
-	if v.err != nil {
-		return v.err
-	}
-	ep, c := v.w.ep[v.end], v.w.app[v.end].conn
-	if c == nil {
-		return nil
-	}
-	estab := uint64(0)
-	if c.hs.estab {
-		estab = 1
-	}
-	ids := map[uint8]bool{}
-	for _, s := range c.subflows {
-		if s.join.active && s.up && ids[s.join.peerID] && s.join.opener {
-			return fmt.Errorf("invariant 12: address id %d twice", s.join.peerID)
-		}
-		ids[s.join.peerID] = true
-		if s.held.octets > ep.cfg.MaxUnmapped || s.table.Len() > ep.cfg.MaxMappings {
-			return fmt.Errorf("invariant 14: %d octets held, %d mappings", s.held.octets, s.table.Len())
-		}
-		held := 0
-		for _, p := range s.held.pieces {
-			held += len(p.b)
-		}
-		if held != s.held.octets || s.held.acked > held || s.held.bare > max(held, 1) {
-			return fmt.Errorf("invariant 14: %d octets held, counted %d, %d acknowledged, %d bare", held, s.held.octets, s.held.acked, s.held.bare)
-		}
-		if low, ok := s.maps.lowest(s.flow.Acked()); ok && !s.doomed && low < c.snd.buf.start && len(c.snd.buf.strays) == 0 {
-			return fmt.Errorf("invariant 4: freed up to %d, and %d is not acknowledged on a subflow", c.snd.buf.start, low)
-		}
-	}
-	if ep.stats.MPCurrEstab != estab {
-		return fmt.Errorf("invariant 12: MPCurrEstab is %d", ep.stats.MPCurrEstab)
-	}
-	if n := c.rcv.buf.Buffered(); n > ep.cfg.ReceiveBuffer+1<<15 || int(c.snd.buf.end-c.snd.una) > ep.cfg.SendBuffer {
-		return fmt.Errorf("invariant 14: %d octets received, %d to be sent", n, c.snd.buf.end-c.snd.una)
-	}
-	return v.armed(c)
-}
-
-// armed is invariant 13: timers run only where their expiry would do something.
-func (v *witness) armed(c *Conn) error {
-	t := &c.timers
-	held := c.failing()
-	for _, s := range c.subflows {
-		held = held || s.held.since != 0
-	}
-	data := c.snd.una < c.snd.next || c.snd.finSent && !c.snd.finAcked
-	for _, k := range []struct {
-		timer timer
-		may   bool
-	}{
-		{timerResend, c.mode == multi && data},
-		{timerPersist, c.mode == multi || c.snd.next < c.snd.buf.end},
-		{timerUnmapped, c.mode == multi && held},
-		{timerFastclose, c.fast.waiting},
-		{timerLonely, c.anyUp() == nil},
-		{timerJoin, c.mode == multi},
-	} {
-		if t.armed(k.timer) && (!k.may || c.ended) {
-			return fmt.Errorf("invariant 13: timer %d is armed, %v", k.timer, c.State())
-		}
-	}
 	return nil
 }

@@ -151,7 +151,10 @@ func newWorld(t testing.TB, seed uint64, client, server Config, boxes ...string)
 		els = append(els, netsim.NewLink(netsim.LinkConfig{Delay: 5 * time.Millisecond}))
 	}
 	w.w = netsim.New(seed)
-	a, b := w.w.AddHost("client", host{w.ep[0]}), w.w.AddHost("server", host{w.ep[1]})
+	for i := range w.witness {
+		w.witness[i] = newWitness(w, i, host{w.ep[i]})
+	}
+	a, b := w.w.AddHost("client", w.witness[0]), w.w.AddHost("server", w.witness[1])
 	w.node = [2]*netsim.Node{a, b}
 	w.path = w.w.Connect(a, clientAddr, b, serverAddr, els...)
 	a.App = func(now time.Time) { w.events(0); w.app[0].turn(now) }
@@ -236,6 +239,14 @@ func (w *world) check() error {
 			v.flow = max(v.flow, c.subflows[0].flow.Received())
 		}
 		*v = watch{c.rcv.next, c.rcv.edge, c.snd.una, v.read, v.flow, c.fb.done}
+	}
+	for _, v := range w.witness {
+		if v == nil {
+			continue
+		}
+		if err := v.state(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -186,6 +186,9 @@ func (f *Flow) SetWindow(now time.Time, n int) {
 	}
 }
 
+// HoldWindow is SetWindow for a stream that has ended: no ACK is sent for it.
+func (f *Flow) HoldWindow(n int) { f.rcv.window = max(n, 0) }
+
 // windowField encodes the window for a segment about to leave. It rounds up, so
 // that scaling never moves the right edge back (RFC 7323 section 2.4).
 func (f *Flow) windowField(syn bool) uint16 {

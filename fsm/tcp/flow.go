@@ -16,7 +16,7 @@ import (
 // Handle: HandleSegment, HandleTimer and HandleMTU take what comes from outside.
 // When HandleSegment returns data, Keep must follow before any other call.
 //
-// Application calls: Extend, Close, Abort, SetWindow, RequestAck, Probe, Couple,
+// Application calls: Extend, Close, Abort, SetWindow, HoldWindow, RequestAck, Probe, Couple,
 // Penalize.
 //
 // Poll: Poll proposes a segment and Commit records that it was sent. Poll until
