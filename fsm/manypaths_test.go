@@ -3,7 +3,6 @@ package fsm
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -11,43 +10,22 @@ import (
 	"github.com/mptcp-go/mptcp/fsm/netsim"
 	"github.com/mptcp-go/mptcp/fsm/netsim/mbox"
 	"github.com/mptcp-go/mptcp/fsm/pathmgr"
-	"github.com/mptcp-go/mptcp/wire"
 )
 
-// pathAddrs are the addresses of path k, the first being path 0.
-func pathAddrs(k int) (client, server netip.Addr) {
-	return netip.AddrFrom4([4]byte{10, byte(k), 0, 1}), netip.AddrFrom4([4]byte{10, byte(k), 0, 2})
-}
-
 // manyPaths is a world with several paths between the two hosts.
-type manyPaths struct {
-	*world
-	paths []*netsim.Path
-}
+type manyPaths struct{ *world }
 
 func newManyPaths(t testing.TB, seed uint64, client, server Config, chains ...[]string) *manyPaths {
 	t.Helper()
-	m := &manyPaths{world: newWorld(t, seed, client, server, chains[0]...)}
-	m.paths = []*netsim.Path{m.path}
-	for k, chain := range chains[1:] {
+	m := &manyPaths{newWorld(t, seed, client, server, chains[0]...)}
+	for _, chain := range chains[1:] {
 		els := []netsim.Element{netsim.NewTap(m.pcap.See)}
 		for _, b := range chain {
 			els = append(els, mbox.MustParse(b))
 		}
-		c, s := pathAddrs(k + 1)
-		m.paths = append(m.paths, m.w.Connect(m.node[0], c, m.node[1], s, els...))
+		m.connect(els...)
 	}
 	return m
-}
-
-// cut cuts a path in silence, or gives it back.
-func cut(p *netsim.Path, down bool) {
-	for _, el := range p.Elements() {
-		if l, ok := el.(*netsim.Link); ok {
-			l.SetDown(netsim.Forward, down)
-			l.SetDown(netsim.Reverse, down)
-		}
-	}
 }
 
 // transparent are boxes that let options and octets pass; meddlers are those that do not,
@@ -142,46 +120,16 @@ func randomManyPaths(t *testing.T, seed uint64, all *tallyPaths) {
 	var story []string
 	for at := time.Duration(0); r.IntN(8) > 0 && at < 8*time.Second; {
 		at += time.Duration(r.IntN(1000)) * time.Millisecond
-		k, i, what := r.IntN(n), r.IntN(2), r.IntN(8)
-		back := at + time.Duration(r.IntN(4000))*time.Millisecond
-		port := []uint16{0, 80, 4433}[r.IntN(3)]
-		backup := r.IntN(2) == 0
-		story = append(story, fmt.Sprintf("%v: %d on path %d end %d until %v", at, what, k, i, back))
-		var local, remote netip.Addr
-		if local, remote = pathAddrs(k); i == 1 {
-			local, remote = remote, local
+		d := deed{at: at}
+		d.path, d.end, d.what = r.IntN(n), r.IntN(2), happening(r.IntN(int(addrReplaced)))
+		d.until = at + time.Duration(r.IntN(4000))*time.Millisecond
+		d.port = []uint16{0, 80, 4433}[r.IntN(3)]
+		d.backup = r.IntN(2) == 0
+		if d.path == 0 && meddled && (d.what == pathDown || d.what == addrWithdrawn) {
+			d.what = pathCut // the one path that does no harm is not given up for others
 		}
-		if k == 0 && meddled && (what == 0 || what == 2) {
-			what = 1 // the one path that does no harm is not given up for others
-		}
-		p := m.paths[k]
-		m.w.At(at, func() {
-			now, c := m.w.Now(), m.app[i].conn
-			switch {
-			case what == 0:
-				p.SetDown(true)
-				m.w.At(back, func() { p.SetDown(false) })
-			case what == 1:
-				cut(p, true)
-				m.w.At(back, func() { cut(p, false) })
-			case c == nil:
-			case what == 2:
-				c.RemoveAddr(now, local)
-			case what == 3:
-				c.Announce(now, netip.AddrPortFrom(local, port))
-			case what == 4:
-				c.SetBackup(now, local, backup)
-			case what == 5 && i == 0:
-				c.Join(now, netip.AddrPortFrom(local, 0), netip.AddrPortFrom(remote, 80), backup)
-			case what == 6:
-				var all []RemoteAddr
-				for _, a := range c.RemoteAddrs(all) {
-					c.Join(now, netip.AddrPortFrom(local, 0), a.Addr, backup)
-				}
-			case what == 7 && m.app[0].conn != nil && m.app[1].conn != nil && len(m.app[0].conn.subflows) > 0:
-				m.resetOne(int(back))
-			}
-		})
+		story = append(story, d.String())
+		m.plan(d)
 	}
 	m.app[0].out, m.app[1].out = stream(1+r.IntN(600_000)*r.IntN(2), 1), stream(r.IntN(400_000)*r.IntN(2), 2)
 	m.app[0].closing, m.app[1].closing = true, true
@@ -202,32 +150,6 @@ func randomManyPaths(t *testing.T, seed uint64, all *tallyPaths) {
 	}
 	m.finishTransfer(time.Minute)
 	m.idle()
-}
-
-// resetOne is a box that resets a subflow at both ends. One is left on the first path,
-// where nothing meddles.
-func (m *manyPaths) resetOne(k int) {
-	c := m.app[0].conn
-	good := 0
-	for _, s := range c.subflows {
-		if s.up && !s.doomed && s.id.local.Addr() == clientAddr && s.id.remote.Addr() == serverAddr {
-			good++
-		}
-	}
-	s := c.subflows[k%max(len(c.subflows), 1)]
-	first := s.id.local.Addr() == clientAddr && s.id.remote.Addr() == serverAddr
-	if good == 0 || first && good < 2 || !s.up {
-		return
-	}
-	for i := range 2 {
-		for _, x := range m.app[i].conn.subflows {
-			if x == s || x.flow.IRS() == s.flow.ISS() && x.flow.ISS() == s.flow.IRS() {
-				seg := wire.Segment{Src: x.id.remote, Dst: x.id.local, Seq: x.flow.IRS() + 1 + uint32(x.flow.Received()), Flags: wire.RST}
-				m.ep[i].HandleSegment(m.w.Now(), &seg)
-				break
-			}
-		}
-	}
 }
 
 // Paper section 4.1, P-4.1-01, P-3.3.6-02, with two to four subflows, each through a box

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type scene struct {
 	seed     uint64
 	boxes    []string   // of the first path, from the client to the server, links included
 	others   [][]string // further paths, each joined as soon as that is possible
+	story    []deed     // what happens to the paths
 	late     []string   // boxes that come in mid-connection, in front of the others
 	lateAt   int        // ...when the two ends have read that many octets together
 	set      func(side int, c *Config)
@@ -94,9 +96,12 @@ func (s *scene) open(t testing.TB, plain, record bool) *world {
 		w.w.Log = func(e netsim.Entry) { w.log = append(w.log, e.String()) }
 	}
 	w.path = w.w.Connect(w.node[0], clientAddr, w.node[1], serverAddr, append(els, elements(t, s.boxes)...)...)
-	for i, boxes := range s.others {
-		own, theirs := netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), netip.AddrFrom4([4]byte{10, 1, byte(i), 2})
-		w.w.Connect(w.node[0], own, w.node[1], theirs, append(append([]netsim.Element(nil), els...), elements(t, boxes)...)...)
+	w.paths = append(w.paths, w.path)
+	for _, boxes := range s.others {
+		w.connect(append(slices.Clone(els), elements(t, boxes)...)...)
+	}
+	for _, d := range s.story {
+		w.plan(d)
 	}
 	w.node[0].App = func(now time.Time) { w.events(0); s.turn(w, 0, now) }
 	w.node[1].App = func(now time.Time) {
@@ -214,8 +219,7 @@ func (s *scene) apps(w *world, at int) {
 	if joins := len(s.others); joins > 0 {
 		w.app[0].more = func(now time.Time) {
 			for c := w.app[0].conn; joins > 0 && c.mode == multi && c.hs.proven; joins-- {
-				k := byte(joins - 1)
-				from, to := netip.AddrFrom4([4]byte{10, 1, k, 1}), netip.AddrFrom4([4]byte{10, 1, k, 2})
+				from, to := pathAddrs(len(s.others) + 1 - joins)
 				if c.Join(now, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, serverPort.Port()), false) != nil {
 					return
 				}

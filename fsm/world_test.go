@@ -89,7 +89,8 @@ func (a *app) turn(now time.Time) {
 type world struct {
 	t       testing.TB
 	w       *netsim.World
-	path    *netsim.Path
+	path    *netsim.Path   // the first
+	paths   []*netsim.Path // all but those of addPath
 	node    [2]*netsim.Node
 	pcap    *netsim.Pcap
 	ep      [2]*Endpoint
@@ -157,6 +158,7 @@ func newWorld(t testing.TB, seed uint64, client, server Config, boxes ...string)
 	a, b := w.w.AddHost("client", w.witness[0]), w.w.AddHost("server", w.witness[1])
 	w.node = [2]*netsim.Node{a, b}
 	w.path = w.w.Connect(a, clientAddr, b, serverAddr, els...)
+	w.paths = append(w.paths, w.path)
 	a.App = func(now time.Time) { w.events(0); w.app[0].turn(now) }
 	b.App = func(now time.Time) {
 		w.events(1)
