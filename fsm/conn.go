@@ -163,6 +163,7 @@ func (c *Conn) Write(now time.Time, p []byte) (int, error) {
 		}
 		return 0, &LocalError{Reason: NotOpen, What: "Write"}
 	}
+	c.snd.buf.unit = c.blockUnit()
 	n := c.snd.buf.write(p[:min(len(p), c.Writable())])
 	c.snd.full = n < len(p)
 	if n > 0 {

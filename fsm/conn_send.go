@@ -240,6 +240,27 @@ func (c *Conn) flowRoom(s *subflow, from, to uint64) (n int, closed bool) {
 	return 0, false
 }
 
+// blockUnit is how many octets the blocks of the send buffer are to have: as many as whole
+// segments do, and no more than the link cuts, so that none ends in a short one. 0: any.
+func (c *Conn) blockUnit() int {
+	if !c.opened {
+		return 0
+	}
+	for _, s := range c.subflows {
+		if !s.up {
+			continue
+		}
+		seg, most := c.segmentRoom(s), blockSize
+		if p := c.ep.pathOf(s.id.local.Addr()); p.Max > seg {
+			most = min(most, p.Max)
+		}
+		if seg <= most {
+			return most / seg * seg
+		}
+	}
+	return 0
+}
+
 // windowed returns how many of n octets the connection's window takes of the data to be
 // sent next, on s: sender's silly window avoidance (RFC 9293 section 3.8.6.2.1), at the
 // level that owns the window.

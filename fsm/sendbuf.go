@@ -3,13 +3,14 @@ package fsm
 import "github.com/mptcp-go/mptcp/checksum"
 
 const (
-	blockSize = 64 << 10 // octets of a block; no mapping crosses one
-	blockMask = blockSize - 1
-	sumEvery  = 1 << 10 // octets between two running sums
+	blockSize = 64 << 10 // octets of a block at the most; no mapping crosses one
+	sumEvery  = 1 << 10  // octets between two running sums
 )
 
 // block is up to 64 KiB of the stream.
 type block struct {
+	off  uint64 // where it begins
+	full int    // octets that it is to take
 	buf  []byte // as long as one of blockSizes
 	n    int    // octets in use
 	last checksum.Sum
@@ -24,9 +25,10 @@ var blockSizes = [...]int{2 << 10, 8 << 10, blockSize}
 // inside a block costs two partial intervals at the most. When it is empty it has no
 // block: the next begins at end.
 type sendBuffer struct {
-	blocks     []*block // the first holds start
-	first      uint64   // offset of blocks[0]; the others follow at blockSize each
+	blocks     []*block // the first holds start; each begins where the one before is full
+	first      uint64   // offset of blocks[0]
 	start, end uint64
+	unit       int // octets of the blocks to come; 0: blockSize
 	pool       *blockPool
 
 	// What lies below start, in a block that was given back, but that a slow subflow
@@ -63,7 +65,7 @@ func (p *blockPool) get(size int) *block {
 }
 
 func (p *blockPool) put(b *block) {
-	b.n, b.last = 0, 0
+	b.off, b.full, b.n, b.last = 0, 0, 0, 0
 	size := sizeOf(len(b.buf))
 	if len(p.free[size]) < maxFreeBlocks {
 		p.free[size] = append(p.free[size], b)
@@ -90,12 +92,15 @@ func (s *sendBuffer) write(p []byte) int {
 		s.first = s.end
 	}
 	for len(p) > 0 {
-		i := int((s.end - s.first) / blockSize)
-		if i == len(s.blocks) {
-			s.blocks = append(s.blocks, s.pool.get(sizeOf(len(p))))
+		i := len(s.blocks) - 1
+		if i < 0 || s.blocks[i].n == s.blocks[i].full {
+			b := s.pool.get(sizeOf(len(p)))
+			b.off, b.full = s.end, s.unitSize()
+			s.blocks = append(s.blocks, b)
+			i++
 		}
 		b := s.blocks[i]
-		if need := min(b.n+len(p), blockSize); need > len(b.buf) {
+		if need := min(b.n+len(p), b.full); need > len(b.buf) {
 			b = b.grow(s.pool, need)
 			s.blocks[i] = b
 		}
@@ -108,7 +113,7 @@ func (s *sendBuffer) write(p []byte) int {
 
 // write takes what fits into the block.
 func (b *block) write(p []byte) int {
-	p = p[:min(len(p), len(b.buf)-b.n)]
+	p = p[:min(len(p), len(b.buf)-b.n, b.full-b.n)]
 	for done := 0; done < len(p); {
 		next := (b.n/sumEvery + 1) * sumEvery
 		k := min(len(p)-done, next-b.n)
@@ -127,7 +132,7 @@ func (b *block) write(p []byte) int {
 func (b *block) grow(pool *blockPool, need int) *block {
 	c := pool.get(sizeOf(need))
 	copy(c.buf, b.buf[:b.n])
-	c.n, c.last = b.n, b.last
+	c.off, c.full, c.n, c.last = b.off, b.full, b.n, b.last
 	copy(c.sums[:], b.sums[:b.n/sumEvery+1])
 	pool.put(b)
 	return c
@@ -144,15 +149,15 @@ func (s *sendBuffer) slice(off uint64, n int) []byte {
 		}
 		return nil
 	}
-	b := s.blocks[(off-s.first)/blockSize]
-	i := int((off - s.first) & blockMask)
+	b := s.blocks[s.find(off)]
+	i := int(off - b.off)
 	return b.buf[i : i+n]
 }
 
 // sum returns the sum of n octets from off on, as if they stood alone.
 func (s *sendBuffer) sum(off uint64, n int) checksum.Sum {
-	b := s.blocks[(off-s.first)/blockSize]
-	i := int((off - s.first) & blockMask)
+	b := s.blocks[s.find(off)]
+	i := int(off - b.off)
 	if n <= sumEvery {
 		return checksum.Of(b.buf[i : i+n])
 	}
@@ -176,9 +181,9 @@ func (s *sendBuffer) free(off uint64) {
 	}
 	s.start = off
 	k := 0
-	for k < len(s.blocks) && (off == s.end || s.first+blockSize <= off) {
+	for k < len(s.blocks) && (off == s.end || s.blocks[k].end() <= off) {
+		s.first = s.blocks[k].end()
 		s.pool.put(s.blocks[k])
-		s.first += blockSize
 		k++
 	}
 	if k > 0 {
@@ -189,14 +194,41 @@ func (s *sendBuffer) free(off uint64) {
 }
 
 // run returns how many octets from off on, which is not above end, lie in one block.
-func (s *sendBuffer) run(off uint64) uint64 { return blockSize - (off-s.first)&blockMask }
+func (s *sendBuffer) run(off uint64) uint64 {
+	if i := s.find(off); i < len(s.blocks) {
+		return s.blocks[i].end() - off
+	}
+	return uint64(s.unitSize())
+}
+
+// find returns the index of the block that holds off, which is in one or behind all.
+func (s *sendBuffer) find(off uint64) int {
+	i := int((off - s.first) / blockSize) // it is not before that one, and hardly behind it
+	for i < len(s.blocks) && s.blocks[i].end() <= off {
+		i++
+	}
+	return i
+}
+
+// end is where the block ends when it is full.
+func (b *block) end() uint64 { return b.off + uint64(b.full) }
+
+func (s *sendBuffer) unitSize() int {
+	if s.unit > 0 {
+		return s.unit
+	}
+	return blockSize
+}
 
 // edge returns where the block begins that holds off, which is not above end.
 func (s *sendBuffer) edge(off uint64) uint64 {
-	if len(s.blocks) == 0 || off < s.first {
+	if off < s.first {
 		return off
 	}
-	return off - (off-s.first)&blockMask
+	if i := s.find(off); i < len(s.blocks) {
+		return s.blocks[i].off
+	}
+	return off
 }
 
 // stray keeps a copy of n octets from off on, which free is about to give back. A range

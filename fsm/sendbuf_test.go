@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mptcp-go/mptcp/checksum"
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // The send buffer against a slice: any range inside a block has its octets and its sum,
@@ -16,6 +17,9 @@ func TestSendBuffer(t *testing.T) {
 		b := sendBuffer{pool: new(blockPool)}
 		var all []byte
 		for range 200 {
+			if r.IntN(10) == 0 {
+				b.unit = []int{0, 1000, blockSize - 32, 44 * 1424}[r.IntN(4)]
+			}
 			switch k := r.IntN(10); {
 			case k < 5:
 				p := make([]byte, r.IntN(9000))
@@ -32,6 +36,9 @@ func TestSendBuffer(t *testing.T) {
 				off := b.start + uint64(r.IntN(b.len()))
 				n := 1 + r.IntN(int(min(b.end-off, b.run(off))))
 				want := all[off : off+uint64(n)]
+				if lo := b.edge(off); lo > off || lo+blockSize <= off {
+					t.Fatalf("seed %d: the block of %d begins at %d", seed, off, lo)
+				}
 				if !bytes.Equal(b.slice(off, n), want) {
 					t.Fatalf("seed %d: octets at %d", seed, off)
 				}
@@ -70,5 +77,41 @@ func TestStrays(t *testing.T) {
 	b.forget(2 * blockSize)
 	if b.len() != blockSize {
 		t.Errorf("%d octets", b.len())
+	}
+}
+
+// While more waits to be sent, no packet on the wire is short: what a link cuts is whole
+// segments, and so is a block.
+func TestBulkHasNoShortSegments(t *testing.T) {
+	for _, most := range []int{0, 1424 * 45, 65_435} {
+		b := newBench(t, false, func(c *Config) { c.SendBuffer, c.TCP.NoWindowScale = 4<<20, false })
+		b.ep.HandlePath(b.now, Path{ID: 1, Local: b.local.Addr(), MTU: 1500, Max: most, Up: true})
+		b.inject("S 0:0(0) <mss 1460, wscale 7, mp_capable v1 H>")
+		b.want("SYN/ACK", "S. 0:0(0) ack 1 <mp_capable v1 key=KO>")
+		b.inject("P. 1:4(3) ack 1 <mp_capable v1 H key=KP+KO dll=3>")
+		var seg wire.Segment
+		sent, packets := uint64(0), 0
+		for sent < 10<<20 {
+			if _, err := b.conn.Write(b.now, make([]byte, 1<<18)); err != nil {
+				t.Fatal(err)
+			}
+			left := b.conn.Info().Written - sent
+			for left > 1<<17 && b.poll(&seg) {
+				size := int(seg.SegSize)
+				if size == 0 {
+					size = b.conn.segmentRoom(b.conn.subflows[0])
+				}
+				if n := len(seg.Payload); n%size != 0 {
+					t.Fatalf("most %d: %d octets in segments of %d at %d", most, n, size, sent)
+				}
+				sent += uint64(len(seg.Payload))
+				left -= uint64(len(seg.Payload))
+				packets++
+			}
+			b.inDSS(4, uint32(sent+1), wire.DSS{Flags: wire.DSSAck | wire.DSSAck8, DataAck: b.conn.own.space.DSN(sent)}, nil)
+		}
+		if most > 0 && packets > int(sent)/50_000 {
+			t.Errorf("most %d: %d packets for %d octets", most, packets, sent)
+		}
 	}
 }
