@@ -101,15 +101,21 @@ type batch struct {
 
 const (
 	chunkSize = 256 << 10
-	// maxQueued bounds the packets that wait while another goroutine sends: like a
-	// network card's queue it drops what comes beyond, which TCP then repeats.
-	maxQueued = 4096
+	// These bound what waits while another goroutine sends: like a network card's queue
+	// it drops what comes beyond, which TCP then repeats. A link has two batches, the one
+	// that is being sent and the one that waits: 16 MiB together.
+	maxQueued = 4096 // packets
+	maxChunks = 32   // 8 MiB
 )
 
-// room returns an empty slice with room for n octets, at most chunkSize.
+// room returns an empty slice with room for n octets, at most chunkSize; nil where the
+// batch is full.
 func (b *batch) room(n int) []byte {
 	for {
 		if b.at == len(b.chunks) {
+			if b.at == maxChunks {
+				return nil
+			}
 			b.chunks = append(b.chunks, make([]byte, 0, chunkSize))
 		}
 		c := b.chunks[b.at]
@@ -146,12 +152,12 @@ func (b *batch) reset() {
 func (s *Stack) output(now time.Time, seg *wire.Segment) {
 	e := s.pathOf(seg)
 	if e == nil || e.port.gone {
-		s.stats.noRoute++
+		s.stats.NoRoute++
 		return
 	}
 	p := e.port
 	if seg.Flags&(wire.SYN|wire.ACK) == wire.SYN && !s.hold(p, seg.Src) {
-		s.stats.noRoute++
+		s.stats.NoRoute++
 		return
 	}
 	if p.queued == nil {
@@ -160,17 +166,21 @@ func (s *Stack) output(now time.Time, seg *wire.Segment) {
 		}
 	}
 	b := p.queued
-	if len(b.pkts) >= maxQueued {
-		p.stack.stats.queueFull++
+	var room []byte
+	if len(b.pkts) < maxQueued {
+		room = b.room(maxHeaders + len(seg.Payload))
+	}
+	if room == nil {
+		s.stats.QueueFull++
 		return
 	}
 	offload := e.Max > 0
 	if offload && (seg.SegSize > 0 || seg.Sum != wire.SumGood) {
 		seg.Sum = wire.SumPartial
 	}
-	pkt, err := wire.Append(b.room(maxHeaders+len(seg.Payload)), seg)
+	pkt, err := wire.Append(room, seg)
 	if err != nil {
-		s.stats.unsendable++
+		s.stats.Unsendable++
 		return
 	}
 	k := link.Packet{Data: pkt, SegSize: int(seg.SegSize), Partial: seg.Sum == wire.SumPartial}

@@ -46,7 +46,7 @@ func (s *Stack) note(now time.Time, c *Conn, ev fsm.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.q) >= maxEvents {
-		s.stats.eventsLost++
+		s.stats.EventsLost++
 		return
 	}
 	q.q = append(q.q, e)

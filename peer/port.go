@@ -200,7 +200,7 @@ func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 	if err != nil {
 		var m wire.ICMP
 		if wire.ParseICMP(&m, k.Data) != nil {
-			s.stats.notTCP++
+			s.stats.NotTCP++
 			return
 		}
 		s.ep.HandleICMP(now, &m)
@@ -208,7 +208,7 @@ func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 	}
 	e := s.pathAt(seg.Dst.Addr())
 	if e == nil {
-		s.stats.notOurs++ // a route to a whole network ends here
+		s.stats.NotOurs++ // a route to a whole network ends here
 		return
 	}
 	seg.Path = s.arrivedBy(p, e).ID

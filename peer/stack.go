@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm"
-	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/peer/link"
 	"github.com/mptcp-go/mptcp/wire"
 )
@@ -38,14 +37,9 @@ type Stack struct {
 	handle    func(time.Time, *wire.Segment) // ep.HandleSegment
 	dirty     []*port                        // with packets that nobody sends yet
 	closed    bool
-	stats     counters
+	stats     Stats // those that the stack itself keeps
 	tapErr    error // the first of Config.Capture and KeyLog
 	events    eventQueue
-}
-
-// counters are those of Stats that the stack itself keeps.
-type counters struct {
-	notTCP, notOurs, noRoute, unsendable, queueFull, eventsLost uint64
 }
 
 // New returns a stack without links.
@@ -147,38 +141,6 @@ func (s *Stack) Close() error {
 func (s *Stack) lock() time.Time {
 	s.mu.Lock()
 	return s.now()
-}
-
-// Stats are the counters of a stack.
-type Stats struct {
-	MPTCP fsm.Stats
-	TCP   tcp.Stats
-	Links []LinkStats
-
-	Connections int    // that have not ended; half-open ones of listeners not included
-	NotTCP      uint64 // packets received that are neither TCP nor an ICMP error about it
-	NotOurs     uint64 // segments received for an address that is not ours
-	NoRoute     uint64 // segments not sent because no link has their source address
-	Unsendable  uint64 // segments that the codec refused
-	EventsLost  uint64 // not delivered to Config.Events
-}
-
-// LinkStats are the counters of one link.
-type LinkStats struct {
-	Name string
-	link.Stats
-}
-
-// Stats returns the counters.
-func (s *Stack) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := Stats{MPTCP: *s.ep.Stats(), TCP: *s.ep.FlowStats(), Connections: len(s.conns), NotTCP: s.stats.notTCP,
-		NotOurs: s.stats.notOurs, NoRoute: s.stats.noRoute, Unsendable: s.stats.unsendable, EventsLost: s.stats.eventsLost}
-	for _, p := range s.ports {
-		st.Links = append(st.Links, LinkStats{p.link.Name(), p.link.Stats()})
-	}
-	return st
 }
 
 // Addrs returns the addresses of the stack whose links are up, in the order of the

@@ -82,18 +82,6 @@ type Hold interface {
 	Close() error
 }
 
-// Stats counts what a link did. A packet with SegSize counts once.
-type Stats struct {
-	Received, ReceivedOctets uint64
-	Sent, SentOctets         uint64
-	RecvCalls, SendCalls     uint64 // system calls, or what stands for them
-	DropFull                 uint64 // Send: the device had no room
-	DropUnreachable          uint64 // Send: no route, or the next hop did not answer
-	DropDown                 uint64 // Send: the link was down
-	DropBad                  uint64 // Send: no IP packet, or one that the device refused
-	DropLost                 uint64 // Recv: the kernel had no room to queue it
-}
-
 // ErrGone says that the device under a link has been removed.
 var ErrGone = errors.New("the network device is gone")
 
