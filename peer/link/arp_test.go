@@ -185,3 +185,46 @@ func TestNeighborCacheIsBounded(t *testing.T) {
 	require.Zero(t, c.pending)
 	require.Empty(t, c.table)
 }
+
+// Large packets for many that do not answer take no more memory than all may together.
+func TestPacketsThatWaitAreBounded(t *testing.T) {
+	c := newCache()
+	p := packet(60000, 0)
+	a := netip.MustParseAddr("10.1.0.0")
+	var first *neighbor
+	sent := 0
+	for range 100 {
+		a = a.Next()
+		n := c.hop(c.now, a, ip1)
+		if first == nil {
+			first = n
+		}
+		for range neighborQueue / 4 {
+			c.enqueue(n, &p)
+			sent++
+		}
+	}
+	count := func() (packets, octets int) {
+		for _, n := range c.table {
+			packets += len(n.queue)
+			for _, k := range n.queue {
+				octets += len(k.Data)
+			}
+		}
+		return packets, octets
+	}
+	packets, octets := count()
+	require.Equal(t, c.waiting, octets)
+	require.LessOrEqual(t, octets, neighborRoom)
+	require.Greater(t, octets, neighborRoom-p.Len(), "the room is used")
+	require.Equal(t, sent, packets+c.dropped)
+	require.Len(t, first.queue, neighborQueue/4, "who came first keeps what he has")
+
+	c.learn(c.now, &discovery{mac: macB, override: true}, first.addr, false, ip1)
+	require.Equal(t, neighborQueue/4, c.flushed)
+	c.enqueue(c.table[a], &p)
+	_, octets = count()
+	require.Equal(t, c.waiting, octets)
+	c.reset()
+	require.Zero(t, c.waiting)
+}

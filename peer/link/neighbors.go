@@ -13,6 +13,7 @@ const (
 	neighborTries   = 3                // MAX_MULTICAST_SOLICIT
 	neighborFailed  = 3 * time.Second  // how long nobody is asked for again in vain
 	neighborQueue   = 64               // packets that wait for one neighbour
+	neighborRoom    = 4 << 20          // octets of packets that wait, for all together
 	neighborLimit   = 4096             // entries
 	neighborPending = 512              // entries without an answer: a flood of sources has them
 )
@@ -36,6 +37,7 @@ type neighbor struct {
 type neighbors struct {
 	table   map[netip.Addr]*neighbor
 	pending int // entries of the table that are not known
+	waiting int // octets of the packets that wait
 	ask     func(n *neighbor)
 	flush   func(n *neighbor) // sends what waits in n.queue, now that n.mac is known
 	drop    func(packets int)
@@ -84,8 +86,24 @@ func (c *neighbors) remove(n *neighbor) {
 	if !n.known {
 		c.pending--
 	}
-	if len(n.queue) > 0 {
-		c.drop(len(n.queue))
+	c.discard(n, len(n.queue))
+}
+
+// discard drops the first packets that wait for n.
+func (c *neighbors) discard(n *neighbor, packets int) {
+	if packets > 0 {
+		c.drop(packets)
+		c.taken(n, packets)
+	}
+}
+
+// taken has the first packets that wait for n wait no more.
+func (c *neighbors) taken(n *neighbor, packets int) {
+	for i := range packets {
+		c.waiting -= len(n.queue[i].Data)
+		n.queue[i] = Packet{}
+	}
+	if n.queue = n.queue[packets:]; len(n.queue) == 0 {
 		n.queue = nil
 	}
 }
@@ -116,16 +134,21 @@ func (c *neighbors) reach(now time.Time, n *neighbor) (send, wait bool) {
 	return false, true
 }
 
-// enqueue keeps a copy of p until the neighbour is known; the oldest gives way.
+// enqueue keeps a copy of p until the neighbour is known; the oldest of those that wait for
+// it gives way.
 func (c *neighbors) enqueue(n *neighbor, p *Packet) {
-	if len(n.queue) >= neighborQueue {
-		n.queue = append(n.queue[:0], n.queue[1:]...)
+	for len(n.queue) > 0 && (len(n.queue) >= neighborQueue || c.waiting+p.Len() > neighborRoom) {
+		c.discard(n, 1)
+	}
+	if c.waiting+p.Len() > neighborRoom {
 		c.drop(1)
+		return
 	}
 	k := *p
 	k.Data = append(append(make([]byte, 0, p.Len()), p.Data...), p.Tail...)
 	k.Tail = nil
 	n.queue = append(n.queue, k)
+	c.waiting += len(k.Data)
 }
 
 // learn takes in that addr is at mac. Only what somebody asks for is remembered, unless
@@ -147,7 +170,7 @@ func (c *neighbors) learn(now time.Time, d *discovery, addr netip.Addr, create b
 	n.fresh = now.Add(neighborFresh)
 	if len(n.queue) > 0 {
 		c.flush(n)
-		n.queue = nil
+		c.taken(n, len(n.queue))
 	}
 }
 
@@ -167,10 +190,7 @@ func (c *neighbors) tick(now time.Time) {
 				n.known = false
 				c.pending++
 			}
-			if len(n.queue) > 0 {
-				c.drop(len(n.queue))
-				n.queue = nil
-			}
+			c.discard(n, len(n.queue))
 		default:
 			c.remove(n)
 		}
