@@ -32,7 +32,8 @@ type PipeConfig struct {
 }
 
 // Pipe returns two links, what is sent on one being received on the other. It needs no
-// rights and starts no goroutine. Closing one end takes the other down.
+// rights and starts no goroutine. Closing one end takes the other down, but what was sent
+// before still arrives.
 func Pipe(cfg PipeConfig) (a, b *PipeEnd) {
 	if cfg.MTU == 0 {
 		cfg.MTU = 1500
@@ -107,17 +108,18 @@ func (e *PipeEnd) Up() bool {
 func (e *PipeEnd) SetUp(up bool) {
 	e.pipe.mu.Lock()
 	defer e.pipe.mu.Unlock()
-	e.pipe.setUp(up)
+	e.pipe.setUp(up, nil)
 }
 
-func (p *pipe) setUp(up bool) {
+// setUp drops what is on the way when the pipe goes down, but for what is for spared.
+func (p *pipe) setUp(up bool, spared *PipeEnd) {
 	if p.up == up {
 		return
 	}
 	p.up = up
 	for i := range p.ends {
 		e := &p.ends[i]
-		if !up {
+		if !up && e != spared {
 			e.peer.stats.DropDown += uint64(len(e.queue))
 			e.queue = e.release(e.queue)
 		}
@@ -258,7 +260,7 @@ func (e *PipeEnd) Close() error {
 	if e.timer != nil {
 		e.timer.Stop()
 	}
-	p.setUp(false)
+	p.setUp(false, e.peer)
 	e.wake.Broadcast()
 	return nil
 }

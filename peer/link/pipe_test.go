@@ -117,6 +117,17 @@ func TestPipeCloseEndsRecv(t *testing.T) {
 	require.ErrorIs(t, a.Close(), net.ErrClosed)
 }
 
+// Who closes an end has not taken back what it said.
+func TestPipeCloseLetsThePastArrive(t *testing.T) {
+	a, b := Pipe(PipeConfig{Delay: time.Millisecond})
+	require.NoError(t, a.Send([]Packet{packet(1, 1)}))
+	require.NoError(t, a.Close())
+	n, err := b.Recv(make([]Packet, 2))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.NoError(t, b.Close())
+}
+
 func TestPipeDelays(t *testing.T) {
 	const delay = 20 * time.Millisecond
 	a, b := Pipe(PipeConfig{Delay: delay, Rate: 1 << 20})
