@@ -232,6 +232,24 @@ func (c *Conn) Abort() error {
 	return nil
 }
 
+// Done returns a channel that is closed when the connection has ended: in order, both
+// streams being over, or because it failed, or because the stack was closed.
+func (c *Conn) Done() <-chan struct{} {
+	s := c.stack
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.ended != nil {
+		return c.ended
+	}
+	if s.conns[c.fc] != c {
+		return endedAlready
+	}
+	c.ended = make(chan struct{})
+	return c.ended
+}
+
+var endedAlready = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
 func (c *Conn) abort(now time.Time) {
 	c.shut()
 	c.fc.Abort(now)

@@ -50,3 +50,38 @@ func TestDrainEndsWithTheStack(t *testing.T) {
 	}
 	<-done
 }
+
+// Done tells of each kind of end, whoever asks and when.
+func TestDone(t *testing.T) {
+	p := newPair(t, 1, link.PipeConfig{}, Config{}, Config{})
+	isDone := func(c *Conn) bool {
+		select {
+		case <-c.Done():
+			return true
+		default:
+			return false
+		}
+	}
+	a, b := p.connect(t, 4)
+	require.False(t, isDone(a))
+	require.NoError(t, a.CloseWrite())
+	require.NoError(t, b.CloseWrite())
+	<-a.Done()
+	<-b.Done()
+	require.True(t, isDone(a), "also for who asks later")
+
+	a, b = p.connect(t, 4)
+	require.NoError(t, a.Abort())
+	<-b.Done()
+
+	s, err := New(Config{})
+	require.NoError(t, err)
+	x, _ := link.Pipe(link.PipeConfig{A: []netip.Prefix{prefix(4, 0, 1)}})
+	require.NoError(t, s.AddLink(x))
+	c, _, err := s.open(netip.Addr{}, netip.AddrPortFrom(prefix(4, 0, 2).Addr(), 1))
+	require.NoError(t, err)
+	wait := c.Done()
+	require.NoError(t, s.Close())
+	<-wait
+	require.True(t, isDone(c))
+}

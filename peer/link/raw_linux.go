@@ -298,6 +298,7 @@ func (r *raw) Close() error {
 	if r.closed.Swap(true) {
 		return r.ended(net.ErrClosed)
 	}
+	r.Stats()             // takes over what the kernel has counted
 	err := r.file.Close() // when it returns nobody is in readRing
 	if r.ring != nil {
 		r.ring.close()
