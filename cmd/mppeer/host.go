@@ -65,7 +65,7 @@ func (a *app) openHost(remote string) (_ *host, err error) {
 	var links []link.Link
 	addrs := 0
 	for _, spec := range specs {
-		l, err := link.Open(spec)
+		l, err := a.openLink(spec)
 		if err != nil {
 			for _, l := range links {
 				l.Close()

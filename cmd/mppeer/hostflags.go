@@ -48,7 +48,7 @@ func (o *options) host(f *pflag.FlagSet) {
 	f.StringVar(&h.keylog, "keylog", "", "append the keys to `FILE`, for mpdecode --key @FILE; who has them can join")
 	f.BoolVarP(&h.only4, "ipv4", "4", false, "use IPv4 only")
 	f.BoolVarP(&h.only6, "ipv6", "6", false, "use IPv6 only")
-	f.BoolVar(&o.json, "json", false, "print events and results as JSON Lines on stderr")
+	f.BoolVar(&o.json, "json", false, "print events, results and at the end all counters as JSON Lines on stderr; docs/events.md describes them")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing but data and errors")
 }
 

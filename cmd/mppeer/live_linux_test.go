@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -33,8 +30,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const patience = 15 * time.Second
-
 // liveTest is a test against the kernel.
 func liveTest(t *testing.T, tools ...string) *lab.Lab {
 	if testing.Short() {
@@ -51,24 +46,6 @@ type proc struct {
 	pcap        string   // what it captured; empty for those that capture nothing
 	explained   []string // findings in it that are not our fault
 	failed      bool     // it was to end with an error, and did
-}
-
-// safeBuffer is read while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // start runs the program inside a space. A peer captures what it sees, and the capture
@@ -241,15 +218,6 @@ func (s *summary) flows() (octets []uint64) {
 	}
 	return octets
 }
-
-// random is a stream that only its seed knows.
-func random(n int, seed byte) []byte {
-	b := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{seed}).Read(b)
-	return b
-}
-
-func sum(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
 
 // kernelEcho is an echo server of the kernel's Multipath TCP.
 func kernelEcho(t *testing.T, s *lab.Space, addr string) {

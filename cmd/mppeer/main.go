@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/mptcp-go/mptcp/cmd/internal/screen"
+	"github.com/mptcp-go/mptcp/peer/link"
 	"github.com/spf13/pflag"
 )
 
@@ -36,9 +37,13 @@ func main() {
 
 // run is the whole program but for the process it lives in.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, stop <-chan os.Signal) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, stop: stop}
+	return newApp(stdin, stdout, stderr, stop).dispatch(args)
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer, stop <-chan os.Signal) *app {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, stop: stop, openLink: link.Open}
 	a.width, a.terminal = screen.Terminal(stderr)
-	return a.dispatch(args)
+	return a
 }
 
 // app is one run of the program.
@@ -46,6 +51,7 @@ type app struct {
 	stdin    io.Reader
 	stdout   io.Writer
 	stop     <-chan os.Signal // interrupts
+	openLink func(spec string) (link.Link, error)
 	opt      options
 	width    int  // columns of the terminal
 	terminal bool // stderr is one
@@ -59,24 +65,34 @@ type app struct {
 	status string // the line on the terminal that is drawn over
 }
 
-// say writes one line for people to stderr, above the status line.
+// say tells people, above the status line.
 func (a *app) say(format string, args ...any) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.opt.quiet {
-		return
+	text := fmt.Sprintf(format, args...)
+	switch {
+	case a.opt.quiet:
+	case a.opt.json:
+		a.print("note", record{"text": text})
+	default:
+		a.line(text)
 	}
-	a.clear()
-	fmt.Fprintf(a.stderr, format+"\n", args...)
-	a.redraw()
 }
 
-// complain writes one line of diagnostics.
+// complain tells of what went wrong.
 func (a *app) complain(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if a.opt.json {
+		a.print("error", record{"text": text})
+		return
+	}
+	a.line("mppeer: " + text)
+}
+
+// line writes a line to stderr, above the status line.
+func (a *app) line(text string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.clear()
-	fmt.Fprintf(a.stderr, "mppeer: "+format+"\n", args...)
+	fmt.Fprintln(a.stderr, text)
 	a.redraw()
 }
 

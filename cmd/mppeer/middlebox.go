@@ -15,7 +15,6 @@ import (
 	"github.com/mptcp-go/mptcp/fsm/netsim"
 	"github.com/mptcp-go/mptcp/fsm/netsim/mbox"
 	"github.com/mptcp-go/mptcp/peer/bump"
-	"github.com/mptcp-go/mptcp/peer/link"
 	"github.com/spf13/pflag"
 )
 
@@ -65,7 +64,7 @@ func (a *app) middlebox(cmd *command) int {
 	if a.opt.left == "" || a.opt.right == "" {
 		return a.usageError(cmd, "want --left and --right")
 	}
-	left, right, err := openEnds(a.opt.left, a.opt.right)
+	left, right, err := a.openEnds(a.opt.left, a.opt.right)
 	if err != nil {
 		return a.failure(err)
 	}
@@ -82,22 +81,22 @@ func (a *app) middlebox(cmd *command) int {
 }
 
 // openEnds opens two links: a bump in the wire where neither has an address.
-func openEnds(left, right string) (bump.End, bump.End, error) {
+func (a *app) openEnds(left, right string) (bump.End, bump.End, error) {
 	l, bareLeft := bareInterface(left)
 	r, bareRight := bareInterface(right)
 	if bareLeft && bareRight {
 		return bump.Taps(l, r)
 	}
-	a, err := link.Open(left)
+	x, err := a.openLink(left)
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := link.Open(right)
+	y, err := a.openLink(right)
 	if err != nil {
-		a.Close()
+		x.Close()
 		return nil, nil, err
 	}
-	return bump.FromLink(a), bump.FromLink(b), nil
+	return bump.FromLink(x), bump.FromLink(y), nil
 }
 
 // bareInterface takes raw:IFACE apart.
@@ -124,7 +123,9 @@ func (a *app) runBox(ctx context.Context, left, right bump.End) int {
 	if err != nil {
 		return a.failure(err)
 	}
-	a.say("%s packets from the left, %s to it, %s edits", screen.Group(passed[0].Load()), screen.Group(passed[1].Load()), screen.Group(log.edits.Load()))
+	fromLeft, fromRight, edits := passed[netsim.Forward].Load(), passed[netsim.Forward.Back()].Load(), log.edits.Load()
+	a.record("passed", record{"from_left": fromLeft, "from_right": fromRight, "edits": edits},
+		fmt.Sprintf("%s packets from the left, %s to it, %s edits", screen.Group(fromLeft), screen.Group(fromRight), screen.Group(edits)))
 	return exitClean
 }
 

@@ -55,9 +55,15 @@ type closeWriter interface {
 	CloseWrite() error
 }
 
+// peerConn is a closeWriter of our stack.
+type peerConn interface {
+	closeWriter
+	Done() <-chan struct{}
+}
+
 // work is what the flags ask for.
 func (a *app) work(c net.Conn) error {
-	conn := c.(closeWriter)
+	conn := c.(peerConn)
 	switch {
 	case a.opt.echo:
 		return echo(conn)
@@ -96,7 +102,7 @@ func both(conn closeWriter, write, read func() error) error {
 
 // stdio joins the connection to stdin and stdout, as netcat does: the end of stdin
 // closes our direction, and the program ends with the peer's.
-func (a *app) stdio(conn closeWriter) error {
+func (a *app) stdio(conn peerConn) error {
 	wrote := make(chan error, 1)
 	go func() {
 		_, err := io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{a.stdin}, make([]byte, copySize))
@@ -112,6 +118,8 @@ func (a *app) stdio(conn closeWriter) error {
 	case err := <-wrote:
 		return err
 	case <-a.interrupted:
+		return nil
+	case <-conn.Done(): // it failed: what is still typed has nowhere to go
 		return nil
 	}
 }

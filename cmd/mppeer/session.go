@@ -37,7 +37,7 @@ func (a *app) newSessions(h *host) *sessions {
 	s := &sessions{app: a, host: h, open: map[*peer.Conn]bool{}, leaving: make(chan struct{}), ticker: make(chan struct{})}
 	s.ctx, s.ending = context.WithCancel(context.Background())
 	a.interrupted = s.ctx.Done()
-	a.track.Store(&tracker{drawn: time.Now()})
+	a.track.Store(&tracker{drawn: time.Now(), total: totals{causes: map[string]int{}}})
 	go s.heed()
 	go s.draw()
 	return s
@@ -130,13 +130,13 @@ func (s *sessions) serve(c *peer.Conn, opener bool, work func(net.Conn) error) e
 	if err == nil {
 		err = s.settle(c)
 	}
-	t.finish(k)
 	s.mu.Lock()
 	delete(s.open, c)
 	if s.aborted {
 		err = errors.New("closed at once on request")
 	}
 	s.mu.Unlock()
+	t.finish(k, err)
 	s.app.record("summary", k.record(err), k.summary(err))
 	if err != nil {
 		_ = c.Abort()
@@ -216,7 +216,11 @@ func (s *sessions) end() error {
 		n := s.host.lies.value()
 		s.app.record("lies", record{"count": n}, fmt.Sprintf("lies told: %d", n))
 	}
-	if err := s.host.shut(); err != nil && !errors.Is(err, net.ErrClosed) {
+	err := s.host.shut()
+	if s.app.opt.json { // last, since closing the stack tells of what was still open
+		s.app.print("final", s.host.final(s.app.track.Load()))
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("closing: %w", err)
 	}
 	return nil

@@ -17,6 +17,14 @@ type tracker struct {
 	mu    sync.Mutex
 	conns []*tracked
 	drawn time.Time
+	total totals
+}
+
+// totals are about the connections that have ended.
+type totals struct {
+	conns, mptcp, failed, subflows int
+	sent, received                 uint64
+	causes                         map[string]int // of fallbacks, by their counter
 }
 
 // tracked is one connection.
@@ -62,17 +70,34 @@ func (t *tracker) poll() {
 	}
 }
 
-// finish takes a last look and stops tracking.
-func (t *tracker) finish(k *tracked) {
+// finish takes a last look and stops tracking. result is why the connection failed, if so.
+func (t *tracker) finish(k *tracked, result error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k.see(k.conn.Info())
 	k.done = true
+	t.total.add(k, result)
 	for i, other := range t.conns {
 		if other == k {
 			t.conns = append(t.conns[:i], t.conns[i+1:]...)
 			break
 		}
+	}
+}
+
+func (t *totals) add(k *tracked, result error) {
+	t.conns++
+	if k.info.Multipath {
+		t.mptcp++
+	}
+	if result != nil {
+		t.failed++
+	}
+	t.subflows += len(k.flows)
+	t.sent += k.info.Sent
+	t.received += k.info.Received
+	if k.info.Cause != "" {
+		t.causes[k.info.Cause]++
 	}
 }
 
@@ -178,8 +203,12 @@ func (k *tracked) summary(result error) string {
 		screen.Group(i.Received), took, screen.Rate(float64(i.Acked)*8/took), screen.Rate(float64(i.Received)*8/took))
 	if i.Multipath || len(k.flows) > 1 {
 		for _, f := range k.flows {
-			fmt.Fprintf(&b, "  subflow %v - %v  %s  RTT %s  sent %s, received %s\n", f.Local, f.Remote, f.Link, milliseconds(f.RTT),
-				screen.Group(f.Sent), screen.Group(f.Received))
+			backup := ""
+			if f.Backup {
+				backup = "  backup"
+			}
+			fmt.Fprintf(&b, "  subflow %v - %v  %s  RTT %s  sent %s, received %s%s\n", f.Local, f.Remote, f.Link, milliseconds(f.RTT),
+				screen.Group(f.Sent), screen.Group(f.Received), backup)
 		}
 	}
 	if result != nil {
@@ -202,10 +231,10 @@ func (k *tracked) record(result error) record {
 	if result != nil {
 		r["error"] = result.Error()
 	}
-	var flows []record
+	flows := []record{}
 	for _, f := range k.flows {
 		flows = append(flows, record{"local": f.Local.String(), "remote": f.Remote.String(), "link": f.Link, "sent": f.Sent,
-			"acked": f.Acked, "received": f.Received, "rtt": f.RTT.Seconds(), "min_rtt": f.MinRTT.Seconds(), "cwnd": f.Cwnd})
+			"acked": f.Acked, "received": f.Received, "backup": f.Backup, "rtt": f.RTT.Seconds(), "min_rtt": f.MinRTT.Seconds(), "cwnd": f.Cwnd})
 	}
 	r["subflows"] = flows
 	return r
