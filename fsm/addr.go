@@ -172,6 +172,18 @@ func (c *Conn) SetBackup(now time.Time, a netip.Addr, backup bool) {
 	}
 }
 
+// tellPriority asks the peer to use the first subflow only when nothing else works, where
+// its path is such a one: MP_CAPABLE has no bit for it (R3.3.8-01).
+func (c *Conn) tellPriority(now time.Time) {
+	if c.prioTold || c.mode != multi || !c.opened || c.opener && !c.hs.proven {
+		return
+	}
+	c.prioTold = true
+	if c.ep.pathOf(c.local.Addr()).Backup {
+		c.SetBackup(now, c.local.Addr(), true)
+	}
+}
+
 func (c *Conn) queueSignal(now time.Time, g signal) {
 	c.signals = append(c.signals, g)
 	c.kickSignals(now)

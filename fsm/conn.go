@@ -51,6 +51,7 @@ type Conn struct {
 	own, peer     side
 	checksum      bool
 	peerNoJoin    bool
+	prioTold      bool // of the first subflow
 	hs            handshake
 	subflows      []*subflow
 	halfJoins     []uint32 // places in Endpoint.joins
@@ -248,6 +249,7 @@ func (c *Conn) settle(now time.Time) {
 		return
 	}
 	c.startManager(now)
+	c.tellPriority(now)
 	c.closeSubflows(now)
 	c.reap(now)
 	c.ep.wake(c)

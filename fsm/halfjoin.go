@@ -115,7 +115,8 @@ func (e *Endpoint) promoteJoin(now time.Time, h *half[halfJoin], seg *wire.Segme
 	}
 	e.dropJoin(h)
 	s := c.addSubflow(f)
-	s.join = joinState{active: true, nonce: x.nonce, peerNonce: x.peerNonce, id: x.id, peerID: x.peerID, backup: x.backup}
+	s.join = joinState{active: true, nonce: x.nonce, peerNonce: x.peerNonce, id: x.id, peerID: x.peerID, backup: x.backup,
+		ownBackup: e.pathOf(seg.Dst.Addr()).Backup}
 	c.handleSegment(now, s, seg)
 	c.settle(now)
 }
@@ -130,7 +131,7 @@ func (e *Endpoint) pollHalfJoin(now time.Time, seg *wire.Segment) bool {
 	p := e.answerOn(h.path, id.local, id.remote)
 	h.Answer(now, e.joinTCP, &p, seg)
 	x, c := &h.x, e.tokens[h.x.token]
-	m := wire.MPJoin{Form: wire.JoinSYNACK, ID: x.id, Nonce: x.nonce,
+	m := wire.MPJoin{Form: wire.JoinSYNACK, Backup: e.pathOf(id.local.Addr()).Backup, ID: x.id, Nonce: x.nonce,
 		HMAC64: wire.JoinHMAC64(c.version, c.own.key, c.peer.key, x.nonce, x.peerNonce)}
 	seg.Options, _ = m.Append(seg.Options)
 	e.joins.answered(h)
