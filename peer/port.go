@@ -15,6 +15,7 @@ type port struct {
 	link   link.Link
 	number int
 	gone   bool
+	backup bool
 
 	queued  *batch // what waits to be sent; nil: nothing
 	spare   *batch
@@ -56,7 +57,7 @@ next:
 				continue next
 			}
 		}
-		e := &pathEntry{port: p, prefix: a, Path: fsm.Path{ID: uint16(len(s.paths) + 1), Local: a.Addr()}}
+		e := &pathEntry{port: p, prefix: a, Path: fsm.Path{ID: uint16(len(s.paths) + 1), Local: a.Addr(), Backup: p.backup}}
 		s.paths = append(s.paths, e)
 		s.setPath(now, e, up)
 		for l := range s.listeners {
@@ -116,18 +117,21 @@ func (s *Stack) pathAt(a netip.Addr) *pathEntry {
 	return down
 }
 
-// source chooses the address to speak to remote from: one that reaches it without a
-// router, by the longest prefix, else the first of its family, those on links that are
-// up first.
+// source chooses the address to speak to remote from: one on a link that is up, then one
+// that reaches it without a router, by the longest prefix, then one that is no backup, then
+// the first of its family.
 func (s *Stack) source(remote netip.Addr) (netip.Addr, bool) {
 	var best *pathEntry
 	score := func(e *pathEntry) int {
 		n := 0
-		if e.prefix.Contains(remote) {
-			n = 1 + e.prefix.Bits()
-		}
 		if e.Up {
 			n += 1000
+		}
+		if e.prefix.Contains(remote) {
+			n += 2 * (1 + e.prefix.Bits())
+		}
+		if !e.Backup {
+			n++
 		}
 		return n
 	}

@@ -73,13 +73,20 @@ func (s *Stack) now() time.Time { return s.start.Add(time.Since(s.start)) }
 
 // AddLink adds a link, which belongs to the stack from now on: Close closes it. Each
 // address of the link is a path. The error is net.ErrClosed.
-func (s *Stack) AddLink(l link.Link) error {
+func (s *Stack) AddLink(l link.Link) error { return s.addLink(l, false) }
+
+// AddBackupLink is AddLink for a link to be used only when nothing else works: subflows
+// over it are backups (RFC 8684 section 3.3.8), and of links that reach a peer alike another
+// one is chosen to open a connection over.
+func (s *Stack) AddBackupLink(l link.Link) error { return s.addLink(l, true) }
+
+func (s *Stack) addLink(l link.Link, backup bool) error {
 	s.mu.Lock()
 	defer s.unlock()
 	if s.closed {
 		return net.ErrClosed
 	}
-	p := &port{stack: s, link: l, number: len(s.ports)}
+	p := &port{stack: s, link: l, number: len(s.ports), backup: backup}
 	s.ports = append(s.ports, p)
 	s.readPaths(p)
 	s.turn(s.now())

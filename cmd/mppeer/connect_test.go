@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"testing"
 
 	"github.com/mptcp-go/mptcp/fsm/pathmgr"
@@ -69,4 +70,46 @@ func TestVerdicts(t *testing.T) {
 	assert.Contains(t, verdict(false, false, ""), "the SYN came without MP_CAPABLE")
 	assert.Contains(t, verdict(false, true, "DssFallback"), "began to remove them (DssFallback)")
 	assert.Equal(t, "plain TCP (Other)", verdict(false, true, "Other"))
+}
+
+// A path is made a backup by a word of --path, which the link does not see, and both sides
+// know which subflow it is.
+func TestBackupPaths(t *testing.T) {
+	for path, want := range map[string]string{
+		"raw:eth0,backup": "raw:eth0", "tun:t0,backup,10.0.0.2/24,mtu=1400": "tun:t0,10.0.0.2/24,mtu=1400", "raw:backup": "raw:backup",
+	} {
+		spec, backup := backupPath(path)
+		assert.Equal(t, want, spec)
+		assert.Equal(t, want != path, backup)
+	}
+	for _, c := range []struct {
+		args   []string
+		second bool // it is the second subflow
+	}{
+		{[]string{"--path", "a1", "--path", "a2,backup"}, true}, {[]string{"--path", "a1,backup", "--path", "a2"}, false},
+	} {
+		links := cable(2)
+		server := runOver(t, links, nil, "listen", ":7", "--echo", "--once", "--json", "--path", "b1", "--path", "b2")
+		server.says(`"listening"`)
+		typed, keys := io.Pipe()
+		client := runOver(t, links, typed, append([]string{"connect", "10.1.1.2:7", "--json", "--subflows", "2"}, c.args...)...)
+		_, err := keys.Write([]byte("hello")) // the peer joins nothing before it has data
+		require.NoError(t, err)
+		client.says(`"subflows_up":2`)
+		server.says(`"subflows_up":2`)
+		require.NoError(t, keys.Close())
+		client.ends(exitClean)
+		server.ends(exitClean)
+		for _, r := range []*inner{client, server} {
+			var flows []any
+			for _, m := range lines(t, r.errors.String()) {
+				if m["type"] == "summary" {
+					flows = m["subflows"].([]any)
+				}
+			}
+			require.Len(t, flows, 2, r.errors.String())
+			assert.Equal(t, c.second, flows[1].(map[string]any)["backup"], "the second")
+			assert.Equal(t, !c.second, flows[0].(map[string]any)["backup"], "the first")
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,8 +64,11 @@ func (a *app) openHost(remote string) (_ *host, err error) {
 		}
 	}()
 	var links []link.Link
+	var backup []bool
 	addrs := 0
 	for _, spec := range specs {
+		spec, spare := backupPath(spec)
+		backup = append(backup, spare)
 		l, err := a.openLink(spec)
 		if err != nil {
 			for _, l := range links {
@@ -104,11 +108,23 @@ func (a *app) openHost(remote string) (_ *host, err error) {
 		if len(lies[i]) > 0 {
 			l = bump.Wrap(l, bump.Config{Elements: lies[i], Seed: a.opt.seed, Log: h.lied})
 		}
-		if err := h.AddLink(l); err != nil {
+		add := h.AddLink
+		if backup[i] {
+			add = h.AddBackupLink
+		}
+		if err := add(l); err != nil {
 			return nil, err
 		}
 	}
 	return h, nil
+}
+
+// backupPath takes the word backup out of LINK,backup.
+func backupPath(path string) (spec string, backup bool) {
+	fields := strings.Split(path, ",")
+	n := len(fields)
+	fields = slices.DeleteFunc(fields, func(f string) bool { return f == "backup" })
+	return strings.Join(fields, ","), len(fields) < n
 }
 
 func closeLinks(links []link.Link) error {

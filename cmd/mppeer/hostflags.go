@@ -33,10 +33,10 @@ type hostOptions struct {
 func (o *options) host(f *pflag.FlagSet) {
 	h := &o.hostOptions
 	f.StringArrayVar(&h.paths, "path", nil, "use `LINK`: tun:NAME,ADDR/LEN, raw:IFACE,ADDR/LEN (an address of our own beside the kernel) "+
-		"or raw:IFACE (the kernel's addresses); once for each path")
+		"or raw:IFACE (the kernel's addresses); once for each path; LINK,backup is used only when nothing else works")
 	f.IntVar(&h.subflows, "subflows", 0, "use `N` subflows at most, 1 to 32: over all paths, or over several ports of a single one; "+
-		"by default one for each path")
-	f.BoolVar(&h.backup, "backup", false, "open further subflows as backups")
+		"by default one for each pair of our addresses and the peer's, 8 at most")
+	f.BoolVar(&h.backup, "backup", false, "open every further subflow as a backup")
 	f.StringVar(&h.scheduler, "scheduler", "lowest-rtt", "choose the subflow by `NAME`: "+strings.Join(names(schedulers), ", "))
 	f.StringVar(&h.cc, "cc", "lia", "control congestion by `NAME`: "+strings.Join(names(congestions), ", "))
 	f.BoolVar(&h.checksum, "checksum", true, "ask for DSS checksums; --checksum=false uses them only if the peer asks")

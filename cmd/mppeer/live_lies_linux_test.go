@@ -57,25 +57,28 @@ func TestLiveLies(t *testing.T) {
 func TestLivePaths(t *testing.T) {
 	stream := random(3_000_000, 9)
 	for _, c := range []struct {
-		flags    []string
-		subflows int
-		idle     bool // the second carries nothing to speak of
+		first, second string // what is added to the two paths
+		flags         string
+		subflows      int
+		idle          int // the subflow that carries nothing to speak of; 0: none
 	}{
-		{nil, 2, false},
-		{[]string{"--subflows", "1"}, 1, false},
-		{[]string{"--scheduler", "round-robin", "--cc", "reno", "--checksum=false"}, 2, false},
-		{[]string{"--scheduler", "redundant", "--cc", "cubic"}, 2, false},
-		{[]string{"--backup"}, 2, true},
+		{"", "", "", 2, 0},
+		{"", "", "--subflows 1", 1, 0},
+		{"", "", "--scheduler round-robin --cc reno --checksum=false", 2, 0},
+		{"", "", "--scheduler redundant --cc cubic", 2, 0},
+		{"", "", "--backup", 2, 2},
+		{"", ",backup", "", 2, 2}, // the bit of MP_JOIN
+		{",backup", "", "", 2, 1}, // MP_PRIO
 	} {
-		t.Run(strings.Join(append([]string{"mesh"}, c.flags...), " "), func(t *testing.T) {
+		t.Run(c.first+"/"+c.second+" "+c.flags, func(t *testing.T) {
 			l := liveTest(t)
 			ours, kernel := l.Space("ours"), l.Space("kernel")
 			l.Link(ours.Dev("eth0"), kernel.Dev("eth0", "10.1.0.2/24"))
 			l.Link(ours.Dev("eth1"), kernel.Dev("eth1", "10.2.0.2/24"))
 			kernel.Limits(4, 4)
 			kernelEcho(t, kernel, "10.1.0.2:5000")
-			args := append([]string{"connect", "10.1.0.2:5000", "--path", "raw:eth0,10.1.0.1/24", "--path",
-				"raw:eth1,10.2.0.1/24,via=10.2.0.2", "--json"}, c.flags...)
+			args := append([]string{"connect", "10.1.0.2:5000", "--path", "raw:eth0,10.1.0.1/24" + c.first, "--path",
+				"raw:eth1,10.2.0.1/24,via=10.2.0.2" + c.second, "--json"}, strings.Fields(c.flags)...)
 			p := start(t, ours, bytes.NewReader(stream), args...)
 			p.ends(exitClean)
 			require.Equal(t, sum(stream), sum([]byte(p.out.String())))
@@ -85,11 +88,15 @@ func TestLivePaths(t *testing.T) {
 			flows := k.flows()
 			t.Log(c.flags, flows)
 			if c.subflows == 2 && assert.Len(t, flows, 2) {
-				// A few octets may be repeated on a backup.
-				assert.Equal(t, c.idle, flows[1] < flows[0]/100, "%v", flows)
+				// A backup carries what was on its way before the other subflow was there, and
+				// a few octets that are repeated.
+				assert.Equal(t, c.idle == 2, flows[1] < flows[0]/100, "%v", flows)
+				assert.Equal(t, c.idle == 1, flows[0] < flows[1]/3, "%v", flows)
 			}
 			n := counters(t, kernel)
 			assert.EqualValues(t, c.subflows-1, n["MPTcpExtMPJoinAckRx"])
+			assert.Equal(t, c.idle == 2, n["MPTcpExtMPJoinSynBackupRx"] == 1)
+			assert.Equal(t, c.idle == 1, n["MPTcpExtMPPrioRx"] == 1)
 		})
 	}
 }
