@@ -17,8 +17,77 @@ type holds struct {
 
 type held struct {
 	link.Hold
-	listener bool      // until the listener is closed
-	unused   time.Time // since when no flow leaves from it; zero: one did at the last look
+	also     map[*port]link.Hold // for what comes by other links
+	listener bool                // until the listener is closed
+	told     *fsm.Conn           // which announced it
+	unused   time.Time           // since when no flow leaves from it; zero: one did at the last look
+}
+
+func (h *held) Close() error {
+	for _, k := range h.also {
+		_ = k.Close()
+	}
+	return h.Hold.Close()
+}
+
+// introduce tells the other links of a new address, for what comes for it by them, and
+// its link of theirs. Links that share the kernel's addresses and others stay apart: to
+// the one kind a port must be the kernel's, to the other no address may be.
+func (s *Stack) introduce(e *pathEntry) {
+	_, shared := sharedBy(e.port.link)
+	for _, x := range s.paths {
+		if _, alike := sharedBy(x.port.link); x.port == e.port || alike != shared {
+			continue
+		}
+		if g, ok := x.port.link.(link.Guesthouse); ok {
+			_ = g.TakeFor([]netip.Addr{e.Local})
+		}
+		if g, ok := e.port.link.(link.Guesthouse); ok {
+			_ = g.TakeFor([]netip.Addr{x.Local})
+		}
+	}
+	if shared {
+		for _, h := range s.holds.m {
+			s.holdElsewhere(h)
+		}
+	}
+}
+
+// holdElsewhere holds a port on the other links that share the kernel's addresses.
+func (s *Stack) holdElsewhere(h *held) {
+	own := s.pathAt(h.Addr().Addr())
+	for _, p := range s.ports {
+		holder, ok := sharedBy(p.link)
+		if !ok || own != nil && own.port == p || h.also[p] != nil {
+			continue
+		}
+		if k, err := holder.HoldPort(h.Addr()); err == nil {
+			if h.also == nil {
+				h.also = map[*port]link.Hold{}
+			}
+			h.also[p] = k
+		}
+	}
+}
+
+// holdAnnounced holds what a connection announces.
+func (s *Stack) holdAnnounced(fc *fsm.Conn, at netip.AddrPort) error {
+	if at.Port() == 0 {
+		at = netip.AddrPortFrom(at.Addr(), fc.Local().Port())
+	}
+	e := s.pathAt(at.Addr())
+	if e == nil {
+		return nil // the address of another host, behind some box
+	}
+	holder, ok := sharedBy(e.port.link)
+	if !ok {
+		return nil
+	}
+	if _, err := s.holdNew(holder, at, false); err != nil {
+		return err
+	}
+	s.holds.m[at].told = fc
+	return nil
 }
 
 // sharedBy returns the link as one that shares its addresses with the kernel, if it does.
@@ -56,7 +125,9 @@ func (s *Stack) holdNew(holder link.PortHolder, at netip.AddrPort, listener bool
 	if s.holds.m == nil {
 		s.holds.m = map[netip.AddrPort]*held{}
 	}
-	s.holds.m[h.Addr()] = &held{Hold: h, listener: listener}
+	k := &held{Hold: h, listener: listener}
+	s.holds.m[h.Addr()] = k
+	s.holdElsewhere(k)
 	return h.Addr(), nil
 }
 
@@ -92,7 +163,7 @@ func (s *Stack) sweepHolds() {
 	}
 	for at, h := range s.holds.m {
 		switch {
-		case h.listener || used[at]:
+		case h.listener || used[at] || s.conns[h.told] != nil:
 			h.unused = time.Time{}
 		case h.unused.IsZero():
 			h.unused = now
@@ -103,9 +174,9 @@ func (s *Stack) sweepHolds() {
 	}
 }
 
-func (h *holds) all() (list []link.Hold) {
+func (h *holds) all() (list []*held) {
 	for _, x := range h.m {
-		list = append(list, x.Hold)
+		list = append(list, x)
 	}
 	return list
 }

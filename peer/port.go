@@ -60,6 +60,7 @@ next:
 		e := &pathEntry{port: p, prefix: a, Path: fsm.Path{ID: uint16(len(s.paths) + 1), Local: a.Addr(), Backup: p.backup}}
 		s.paths = append(s.paths, e)
 		s.setPath(now, e, up)
+		s.introduce(e)
 		for l := range s.listeners {
 			for _, local := range l.locals {
 				_ = s.holdListener(local) // where somebody else has the port, nothing arrives

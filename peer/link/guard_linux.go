@@ -60,9 +60,7 @@ func openGuard(device string, index int, own []netip.Addr) (*guard, error) {
 			attr(unix.NFTA_CHAIN_TYPE, cstring("filter")),
 	}
 	for _, a := range own {
-		at := ruleFor(a.Is4())
-		batch = append(batch, g.rule(at.protocol(), at.load(unix.NFT_REG_1, 1, at.dst, at.size),
-			compare(unix.NFT_REG_1, a.AsSlice()), drop()))
+		batch = append(batch, g.dropTo(a))
 	}
 	if len(own) == 0 {
 		for id, v4 := range []bool{true, false} {
@@ -88,6 +86,15 @@ func openGuard(device string, index int, own []netip.Addr) (*guard, error) {
 	}
 	return g, nil
 }
+
+// dropTo is a rule that drops packets to an address.
+func (g *guard) dropTo(a netip.Addr) message {
+	at := ruleFor(a.Is4())
+	return g.rule(at.protocol(), at.load(unix.NFT_REG_1, 1, at.dst, at.size), compare(unix.NFT_REG_1, a.AsSlice()), drop())
+}
+
+// keep drops packets to one more address.
+func (g *guard) keep(a netip.Addr) error { return g.commit(g.dropTo(a)) }
 
 func (g *guard) close() { unix.Close(g.fd) }
 

@@ -29,7 +29,7 @@ type holds struct {
 type hold struct {
 	holds *holds
 	at    netip.AddrPort
-	fd    int
+	fd    int    // -1: bound elsewhere
 	table string // of nftables
 	once  sync.Once
 	err   error
@@ -64,7 +64,7 @@ func (h *holds) close() {
 	}
 	clear(h.held)
 	for k := range h.list {
-		k.once.Do(func() { unix.Close(k.fd) })
+		k.once.Do(k.release)
 	}
 	clear(h.list)
 	if h.space >= 0 {
@@ -92,23 +92,25 @@ func (r *raw) HoldPort(at netip.AddrPort) (Hold, error) {
 	switch {
 	case r.closed.Load():
 		return nil, fmt.Errorf("link %s: %w", r.name, net.ErrClosed)
-	case !r.ours(at.Addr()):
+	case !r.ours(at.Addr()) && (at.Port() == 0 || !r.guest(at.Addr())):
 		return nil, fmt.Errorf("link %s: %v is not an address of it", r.name, at.Addr())
 	case !r.shared && at.Port() == 0:
 		return nil, fmt.Errorf("link %s: its ports are not the kernel's to choose", r.name)
 	case !r.shared:
 		return ownPort(at), nil
 	}
-	var k *hold
-	err := h.inside(func() (err error) {
-		k, err = h.bind(at)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("link %s: holding %v: %w", r.name, at, err)
+	k := &hold{holds: h, at: at, fd: -1, table: h.guard.table}
+	if r.ours(at.Addr()) {
+		err := h.inside(func() (err error) {
+			k, err = h.bind(at)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("link %s: holding %v: %w", r.name, at, err)
+		}
 	}
 	if err := h.guard.hold(k.at, true); err != nil {
-		unix.Close(k.fd)
+		k.release()
 		return nil, fmt.Errorf("link %s: holding %v: %w", r.name, k.at, err)
 	}
 	h.set(k.at, true)
@@ -183,9 +185,16 @@ func (k *hold) Close() error {
 			k.err = h.guard.hold(k.at, false)
 		}
 		delete(h.list, k)
-		unix.Close(k.fd)
+		k.release()
 	})
 	return k.err
+}
+
+// release gives the bound socket up.
+func (k *hold) release() {
+	if k.fd >= 0 {
+		unix.Close(k.fd)
+	}
 }
 
 // inside runs f in the network namespace of the link, on a thread that is there only for

@@ -74,6 +74,15 @@ type PortHolder interface {
 	HoldPort(at netip.AddrPort) (Hold, error)
 }
 
+// Guesthouse is a Link that also takes what comes for addresses of other links, as hosts
+// do (RFC 1122 section 3.3.4.2, the weak model): a peer with an address on this link's
+// network may join to one of those.
+type Guesthouse interface {
+	// TakeFor adds addresses. On a link that shares the kernel's, TCP comes for held ports
+	// only: HoldPort takes them here, too, and leaves it to their own link to bind them.
+	TakeFor([]netip.Addr) error
+}
+
 // Hold is a port that is held.
 type Hold interface {
 	Addr() netip.AddrPort

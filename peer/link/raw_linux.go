@@ -37,6 +37,7 @@ type raw struct {
 	shared bool // our addresses are the kernel's too
 	via    []netip.Addr
 	addrs  atomic.Pointer[[]netip.Prefix]
+	guests atomic.Pointer[[]netip.Addr] // addresses of other links
 	file   *os.File
 	conn   syscall.RawConn
 	out    int // a socket for sending
@@ -134,6 +135,7 @@ func openRaw(s *spec) (_ Link, err error) {
 		}
 	}
 	r.addrs.Store(&addrs)
+	r.guests.Store(&[]netip.Addr{})
 	if err := r.holds.open(r, s); err != nil {
 		return nil, err
 	}
@@ -213,6 +215,7 @@ func (r *raw) filter(fd int) error {
 	for _, p := range *r.addrs.Load() {
 		addrs = append(addrs, p.Addr())
 	}
+	addrs = append(addrs, *r.guests.Load()...)
 	var held map[netip.AddrPort]bool
 	if r.shared {
 		held = r.holds.held
@@ -250,6 +253,36 @@ func (r *raw) changed() {
 		r.conn.Control(func(fd uintptr) { r.filter(int(fd)) })
 	}
 }
+
+// TakeFor is as in Guesthouse.
+func (r *raw) TakeFor(addrs []netip.Addr) error {
+	r.holds.mu.Lock()
+	defer r.holds.mu.Unlock()
+	if r.closed.Load() {
+		return r.ended(net.ErrClosed)
+	}
+	list := slices.Clone(*r.guests.Load())
+	for _, a := range addrs {
+		if slices.Contains(list, a) || r.ours(a) {
+			continue
+		}
+		if !r.shared && r.holds.guard != nil {
+			if err := r.holds.guard.keep(a); err != nil {
+				return fmt.Errorf("link %s: %w", r.name, err)
+			}
+		}
+		list = append(list, a)
+	}
+	r.guests.Store(&list)
+	var err error
+	if e := r.conn.Control(func(fd uintptr) { err = r.filter(int(fd)) }); e != nil {
+		return r.ended(e)
+	}
+	return err
+}
+
+// guest reports whether a is an address of another link.
+func (r *raw) guest(a netip.Addr) bool { return slices.Contains(*r.guests.Load(), a) }
 
 // forget has every route looked up again.
 func (r *raw) forget() {

@@ -148,7 +148,8 @@ func trim(b []byte) []byte {
 func (r *raw) discovered(d *discovery) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ours := r.ours(d.target)
+	// A host answers for any of its addresses on any of its networks, in IPv4.
+	ours := r.ours(d.target) || d.target.Is4() && r.guest(d.target)
 	switch {
 	case r.conflict != nil && d.hasMAC && d.mac != r.mac && (ours && (!d.ask || d.from.IsUnspecified()) || r.ours(d.from)):
 		// While we ask if somebody has our address: he has, or asks the same
