@@ -82,7 +82,10 @@ func (c *Conn) Join(local netip.Addr, remote netip.AddrPort, backup bool) error 
 func (c *Conn) Announce(a netip.AddrPort) error {
 	now := c.stack.lock()
 	defer c.stack.unlock()
-	err := c.fc.Announce(now, a)
+	err := c.stack.holdAnnounced(c.fc, a)
+	if err == nil {
+		err = c.fc.Announce(now, a)
+	}
 	c.stack.turn(now)
 	return c.opError("announce", err)
 }

@@ -103,14 +103,17 @@ func (l *Listener) open(now time.Time) error {
 	return nil
 }
 
-// holdListener holds a listener's port on all links that want it so.
+// holdListener holds a listener's port on all links that want it so: at the addresses
+// that it takes connections at, and, if it can, at those that a path manager may announce
+// to be joined at.
 func (s *Stack) holdListener(local netip.AddrPort) error {
 	for _, e := range s.paths {
 		holder, ok := sharedBy(e.port.link)
-		if !ok || !covers(local.Addr(), e.Local) {
+		listens := covers(local.Addr(), e.Local)
+		if !ok || !listens && s.cfg.Endpoint.PathManager == nil {
 			continue
 		}
-		if _, err := s.holdNew(holder, netip.AddrPortFrom(e.Local, local.Port()), true); err != nil {
+		if _, err := s.holdNew(holder, netip.AddrPortFrom(e.Local, local.Port()), true); err != nil && listens {
 			return err
 		}
 	}
@@ -207,14 +210,16 @@ func (l *Listener) close(now time.Time) {
 	for _, part := range l.parts {
 		part.Close(now)
 	}
-	for _, at := range l.locals {
-		for held, h := range l.stack.holds.m {
-			if held.Port() == at.Port() && covers(at.Addr(), held.Addr()) {
-				h.listener = false
-			}
+	delete(l.stack.listeners, l)
+	for at, h := range l.stack.holds.m {
+		if at.Port() != l.locals[0].Port() {
+			continue
+		}
+		h.listener = false
+		for other := range l.stack.listeners {
+			h.listener = h.listener || other.locals[0].Port() == at.Port()
 		}
 	}
-	delete(l.stack.listeners, l)
 	l.wait.stop()
 }
 
