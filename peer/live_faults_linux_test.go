@@ -2,6 +2,7 @@ package peer
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 
 	"github.com/mptcp-go/mptcp/peer/link"
@@ -36,6 +37,28 @@ func newFaultyLink(l link.Link, seed uint64) *faultyLink {
 		f.dirs[i].luck = rand.New(rand.NewPCG(seed, uint64(i)))
 	}
 	return f
+}
+
+// A faultyLink holds ports and takes for others as its link does.
+var (
+	_ link.PortHolder = (*faultyLink)(nil)
+	_ link.Guesthouse = (*faultyLink)(nil)
+)
+
+func (f *faultyLink) Shared() bool {
+	holder, ok := f.Link.(link.PortHolder)
+	return ok && holder.Shared()
+}
+
+func (f *faultyLink) HoldPort(at netip.AddrPort) (link.Hold, error) {
+	return f.Link.(link.PortHolder).HoldPort(at)
+}
+
+func (f *faultyLink) TakeFor(addrs []netip.Addr) error {
+	if g, ok := f.Link.(link.Guesthouse); ok {
+		return g.TakeFor(addrs)
+	}
+	return nil
 }
 
 func (f *faultyLink) set(x faults) {

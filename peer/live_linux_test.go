@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,9 +45,10 @@ type live struct {
 	stack    *Stack
 	links    []link.Link
 	faults   []*faultyLink // where the test wants them
-	conn     *Conn         // of connect
-	socket   *net.TCPConn
-	dir      string // what is kept of a failure
+	family   int           // 4 or 6: that of the subflows
+	kind     string        // of the links
+	who      role          // in the last connection
+	dir      string        // what is kept of a failure
 	file     *os.File
 	buf      *bufio.Writer
 	before   map[string]uint64 // counters of the kernel when the test began
@@ -61,6 +63,7 @@ type liveConfig struct {
 	// kind is "tun" (default), "raw" with an address of its own, or "shared": raw with
 	// the address of the kernel on our side; "-plain" behind it stands for no offload.
 	kind   string
+	family int // of the subflows; default 4
 	config Config
 	faulty bool // links are faultyLinks
 	tools  []string
@@ -72,7 +75,7 @@ func newLive(t *testing.T, c liveConfig) *live {
 	if testing.Short() {
 		t.Skip("live tests take their time")
 	}
-	v := &live{t: t, lab: lab.Test(t, append(c.tools, "ss")...)}
+	v := &live{t: t, lab: lab.Test(t, append(c.tools, "ss")...), family: cmp.Or(c.family, 4), kind: c.kind}
 	v.kernel = v.lab.Space("kernel")
 	if strings.HasPrefix(c.kind, "raw") || strings.HasPrefix(c.kind, "shared") {
 		v.ours = v.lab.Space("ours")
@@ -148,18 +151,24 @@ func (v *live) addPath(k int, c liveConfig) {
 
 func (v *live) awaitPaths() {
 	v.t.Helper()
-	waitFor(v.t, "the kernel's addresses are not ready", func() bool { return v.ready() >= len(v.links) })
 	// Neighbours are found, too, when a port where nobody listens has refused us.
 	for k := range v.links {
-		for _, family := range []int{4, 6} {
-			to := netip.AddrPortFrom(prefix(family, k, 2).Addr(), 1).String()
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-			_, err := v.stack.DialFrom(ctx, prefix(family, k, 1).Addr(), "tcp", to)
-			cancel()
-			require.ErrorIs(v.t, err, syscall.ECONNREFUSED)
-		}
+		v.awaitPath(k)
 	}
 	v.base = v.stack.Stats()
+}
+
+// awaitPath has packets pass on path k.
+func (v *live) awaitPath(k int) {
+	v.t.Helper()
+	waitFor(v.t, "the kernel's addresses are not ready", func() bool { return v.ready() >= len(v.links) })
+	for _, family := range []int{4, 6} {
+		to := netip.AddrPortFrom(prefix(family, k, 2).Addr(), 1).String()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		_, err := v.stack.DialFrom(ctx, prefix(family, k, 1).Addr(), "tcp", to)
+		cancel()
+		require.ErrorIs(v.t, err, syscall.ECONNREFUSED)
+	}
 }
 
 // finish ends the stack, judges the capture, and keeps it where the test has failed.
@@ -312,18 +321,7 @@ const (
 // connect makes a connection between us and the kernel over path 0.
 func (v *live) connect(who role, family int, multipath bool) (*Conn, *net.TCPConn) {
 	v.t.Helper()
-	v.conn, v.socket = v.open(who, family, multipath)
-	return v.conn, v.socket
-}
-
-// probe sends some octets each way.
-func (v *live) probe() {
-	v.t.Helper()
-	talk(v.t, v.conn, v.socket, 1<<20)
-}
-
-func (v *live) open(who role, family int, multipath bool) (*Conn, *net.TCPConn) {
-	v.t.Helper()
+	v.who = who
 	if who == client {
 		l := v.listenKernel(multipath, ":0")
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

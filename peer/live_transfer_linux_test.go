@@ -13,7 +13,7 @@ import (
 // over each kind of link, with and without checksums. P-2-01, P-3.1-01, P-3.3.4-01
 // (R3.1-04, R3.1-16, R3.1-17, R3.3.2-02, R3.3.1-20).
 func TestLiveTransfer(t *testing.T) {
-	sizes := []int{1, 1 << 20}
+	sizes := []int{1, 1 << 20, 1<<20 + 1}
 	if full() {
 		sizes = append(sizes, 200<<20)
 	}
@@ -25,7 +25,11 @@ func TestLiveTransfer(t *testing.T) {
 						t.Parallel()
 						v := newLive(t, liveConfig{kind: kind, config: Config{Endpoint: fsm.Config{NoChecksum: n&1 == 0}}})
 						c, k := v.connect(who, family, true)
-						exchange(t, c, k, n)
+						v.multipath(c, k, 1)
+						talk(t, c, k, n)
+						v.multipath(c, k, 1)
+						assert.Equal(t, n&1 == 1, c.Info().Checksum)
+						exchange(t, c, k, 1)
 						assert.NoError(t, c.Close())
 						assert.NoError(t, k.Close())
 						v.closed()
