@@ -18,6 +18,10 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 	flow := flowID{seg.Dst, seg.Src}
 	if s := e.subflows.find(flow); s != nil {
 		// Behind the handshake the addresses decide (R3.2-23).
+		if s.join.active && s.flow.State() == tcp.SynSent && opens(seg) {
+			e.joinsCross(now, s, seg)
+			return
+		}
 		s.conn.handleSegment(now, s, seg)
 		s.conn.settle(now)
 		return
@@ -38,7 +42,7 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 		e.handleTimeWait(now, w, seg)
 		return
 	}
-	if seg.Flags&(wire.SYN|wire.ACK|wire.RST|wire.FIN) == wire.SYN && e.handleSYN(now, seg, 0) {
+	if opens(seg) && e.handleSYN(now, seg, 0) {
 		return
 	}
 	if e.redeem(now, seg) {
@@ -48,6 +52,11 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 	if out := e.replies.next(); out != nil && tcp.ResetFor(seg, out) {
 		e.replies.commit()
 	}
+}
+
+// opens reports whether seg is a SYN that answers nothing.
+func opens(seg *wire.Segment) bool {
+	return seg.Flags&(wire.SYN|wire.ACK|wire.RST|wire.FIN) == wire.SYN
 }
 
 // handleTimeWait takes a segment with the addresses of w.

@@ -175,7 +175,7 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 	if s.join.active && !c.dressJoinACK(s, seg) {
 		return
 	}
-	if c.opener && s.index == 0 && !c.hs.proven && s.flow.State() != tcp.SynSent {
+	if c.opener && s.index == 0 && !c.hs.proven && !c.hs.shown && s.flow.State() != tcp.SynSent {
 		// The third ACK, and until the peer has shown that it has our key (R3.1-03).
 		seg.Options, _ = c.bothKeys().Append(seg.Options)
 		if !s.dataFin {
@@ -198,8 +198,8 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 			d.Sum = dataseq.PseudoSum(d.DSN, 0, 1).Checksum()
 		}
 		if len(seg.Options)+d.Size()-4 > wire.MaxOptions {
-			s.flow.RequestAck() // no room beside MP_CAPABLE: an ACK of its own
-			c.hs.proven = true
+			w.later = true // no room beside MP_CAPABLE: an ACK of its own
+			c.hs.shown = true
 			return
 		}
 		w.dataFin = true

@@ -11,6 +11,7 @@ import (
 type handshake struct {
 	synOption bool // listener: the SYN that came last had the option
 	proven    bool // opener: the peer has our key, so the option need not be repeated (R3.1-14)
+	shown     bool // opener: the keys were shown, and the DATA_FIN finds no room beside them
 	estab     bool // counted in MPCurrEstab
 	dropped   bool // a plain SYN was sent after those with the option
 }

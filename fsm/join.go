@@ -109,6 +109,28 @@ func (e *Endpoint) handleJoinSYN(now time.Time, seg *wire.Segment) bool {
 	return true
 }
 
+// joinsCross takes a SYN between the addresses of a join of ours that was not answered. RFC
+// 8684 does not say what becomes of joins of both ends that cross, but its proofs (section
+// 3.2) need an end that asks and one that answers: a flow that both had opened would be up
+// without any, also when the SYN is forged. So the end that opened the connection asks,
+// and its SYN goes again if it has to; the other gives its own join up and answers.
+func (e *Endpoint) joinsCross(now time.Time, s *subflow, seg *wire.Segment) {
+	c, o := s.conn, &e.opts
+	o.parse(seg.Options, c.version)
+	if c.opener || !o.hasJoin || o.join.Form != wire.JoinSYN || o.join.Token != c.own.token {
+		return
+	}
+	for i, x := range c.subflows {
+		if x == s {
+			c.dropSubflow(i)
+			break
+		}
+	}
+	c.lost(now, s, &tcp.LocalError{Reason: tcp.Aborted})
+	e.handleSYN(now, seg, 0)
+	c.settle(now)
+}
+
 // refuse answers a segment of a join of c's by a RST with the reason, which version 0 has
 // no option for (V0-09).
 func (c *Conn) refuse(seg *wire.Segment, why wire.ResetReason) {
@@ -168,6 +190,7 @@ func (c *Conn) shakeJoin(now time.Time, s *subflow, seg *wire.Segment, o *option
 				c.ep.stats.MPJoinSynAckBackupRx++
 			}
 			j.pre = true
+			c.share(s)
 		}
 	}
 	return true
@@ -180,7 +203,7 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 	switch {
 	case s.doomed || !shookHands(s.flow):
 		return
-	case j.bad:
+	case j.bad, j.opener && !j.pre: // nothing was proved
 		c.resetSubflow(now, s, wire.ResetMPTCPError)
 		return
 	case c.mode != multi || c.fb.failed:

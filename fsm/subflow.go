@@ -77,11 +77,6 @@ func (c *Conn) addSubflow(f *tcp.Flow) *subflow {
 	c.nextIndex++
 	s.table.Data = c.peer.space
 	s.table.Max = c.ep.cfg.MaxMappings
-	for _, x := range c.subflows {
-		if !x.doomed {
-			x.shared, s.shared = true, true
-		}
-	}
 	c.subflows = append(c.subflows, s)
 	c.couple(s)
 	c.ep.subflows.add(s)
@@ -89,6 +84,16 @@ func (c *Conn) addSubflow(f *tcp.Flow) *subflow {
 		c.local, c.remote = f.Local(), f.Remote()
 	}
 	return s
+}
+
+// share notes that the peer may use s from now on, and may repeat on it, or on others,
+// what it sent. Until it has our proof a join of ours is nothing to it.
+func (c *Conn) share(s *subflow) {
+	for _, x := range c.subflows {
+		if x != s && !x.doomed {
+			x.shared, s.shared = true, true
+		}
+	}
 }
 
 // goodEnd is where the last mapping ended whose checksum was right, in both spaces.

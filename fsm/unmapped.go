@@ -238,6 +238,7 @@ func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 		}
 	}
 	*h = held{}
+	c.restUnmapped()
 	s.dropped, s.owed = true, max(s.owed, until)
 	s.flow.RequestAck() // the DATA_ACK shows what is missing
 	limit := c.ep.cfg.MaxUnmapped

@@ -78,6 +78,9 @@ func (v *witness) subflow(c *Conn, s *subflow) error {
 	if s.join.active && !s.worked && s.flow.Available() > 0 {
 		return fmt.Errorf("invariant 10: %d octets on a join that is not proven", s.flow.Available())
 	}
+	if s.join.active && s.up && !v.proofs[s.id] {
+		return fmt.Errorf("invariant 10: a join is up that the peer has proved nothing for")
+	}
 	if s.join.opener && !c.hs.proven {
 		return fmt.Errorf("invariant 11: a join before the connection is proven")
 	}

@@ -21,18 +21,19 @@ type witness struct {
 
 	flows    map[flowID]*flowLog
 	arrived  map[flowID]*arrivals
-	came     uint64 // octets that arrived, on all subflows together, each once
-	ack      uint64 // highest DATA_ACK sent, as an offset
-	edge     uint64 // highest right edge sent
-	heard    bool   // a DSS came
-	infinite string // the mapping that announced a fallback
+	came     uint64          // octets that arrived, on all subflows together, each once
+	ack      uint64          // highest DATA_ACK sent, as an offset
+	edge     uint64          // highest right edge sent
+	heard    bool            // a DSS came
+	proofs   map[flowID]bool // joins of which the HMAC came that proves them
+	infinite string          // the mapping that announced a fallback
 	stats    Stats
 	err      error
 	forge    func(seg *wire.Segment) // makes a liar of the endpoint, for TestWitnessSees
 }
 
 func newWitness(w *world, end int, h netsim.Host) *witness {
-	return &witness{Host: h, w: w, end: end, flows: map[flowID]*flowLog{}, arrived: map[flowID]*arrivals{}}
+	return &witness{Host: h, w: w, end: end, flows: map[flowID]*flowLog{}, arrived: map[flowID]*arrivals{}, proofs: map[flowID]bool{}}
 }
 
 // flowLog is what an end sent on one subflow.
@@ -58,12 +59,18 @@ func (v *witness) HandlePath(now time.Time, p netsim.PathInfo) {
 func (v *witness) HandleSegment(now time.Time, seg *wire.Segment) {
 	id := flowID{seg.Dst, seg.Src}
 	v.note(id, seg)
+	for o := range seg.Options.MPTCP() {
+		if j, err := wire.ParseMPJoin(o); err == nil && j.Form != wire.JoinSYN {
+			v.proofs[id] = true
+		}
+	}
 	if !seg.Flags.Has(wire.SYN) {
 		if f := v.flows[id]; f != nil {
 			f.answered = true
 		}
 		for o := range seg.Options.MPTCP() {
-			v.heard = v.heard || o.Subtype() == wire.SubDSS
+			k, err := wire.ParseMPCapable(o) // with data it is as good as a DSS
+			v.heard = v.heard || o.Subtype() == wire.SubDSS || err == nil && k.HasData
 		}
 	}
 	v.Host.HandleSegment(now, seg)

@@ -1,0 +1,48 @@
+package fsm
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// A join that the peer has no proof of is nothing to it: it has repeated nothing there. So
+// the first subflow is as good for a fallback as an only one, whatever becomes of the
+// join: the peer falls back in silence (NOTES 1.18) while its SYN is under way.
+func TestSilentFallbackDuringAJoin(t *testing.T) {
+	for _, box := range []string{"drop on=syn", "drop on=synack", "strip mp_join on=synack"} {
+		for _, at := range []int{1, 5_000, 20_000, 60_000} {
+			s := &scene{seed: 3, strict: true, boxes: []string{quickLink}, others: [][]string{{box, quickLink}}, joins: 1,
+				up: 120_000, down: 90_000, silent: [2]bool{false, true}, silentAt: at, limit: 10 * time.Minute,
+				set: func(_ int, c *Config) { c.Versions = OnlyV1 }}
+			w, err := s.play(t, false, false)
+			if err == nil {
+				err = w.whole()
+			}
+			if err != nil {
+				s.explain(t, err)
+				return
+			}
+		}
+	}
+}
+
+// R3.1-21: an opener that closes at once, and whose DATA_FIN found no room beside its keys,
+// has heard no DSS for that, and joins nobody.
+func TestNoJoinOnTheWordOfOurOwnDataFin(t *testing.T) {
+	b := newBench(t, true, func(c *Config) { c.TCP.NoTimestamps = false })
+	b.want("SYN", "S 0:0(0) <mp_capable v1>")
+	b.inject("S. 0:0(0) ack 1 <mss 1460, TS val 1 ecr 0, mp_capable v1 H key=KP>")
+	b.conn.CloseWrite(b.now)
+	b.want("the third ACK", ". 1:1(0) ack 1 <mp_capable v1 key=KO+KP>")
+	b.want("again, for the DATA_FIN, which finds no room beside the keys", ". 1:1(0) ack 1 <mp_capable v1 key=KO+KP>")
+	b.want("the end of the stream", ". 1:1(0) ack 1 <dss fin>")
+	if b.conn.Join(b.now, netip.MustParseAddrPort("10.3.3.3:0"), netip.AddrPort{}, false) == nil {
+		t.Error("joined before a DSS came")
+	}
+	b.inject(". 1:1(0) ack 1 <TS val 2 ecr 0, dss dack8=O+1>")
+	b.wantIdle("acknowledged")
+	if err := b.conn.Join(b.now, netip.MustParseAddrPort("10.3.3.3:0"), netip.AddrPort{}, false); err != nil {
+		t.Error(err)
+	}
+}
