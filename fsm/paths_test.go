@@ -45,7 +45,7 @@ const (
 	pathJoined
 	allJoined    // ...from one address to all that the peer announced
 	flowReset    // a box resets a subflow at both ends
-	addrReplaced // the interface gets another address, and what leaves from the old one is lost
+	addrReplaced // one end moves: its address goes, and another comes with a path of its own
 	numHappenings
 )
 
@@ -84,7 +84,14 @@ func (w *world) enact(d deed) {
 		w.w.At(d.until, func() { cut(p, false) })
 	case d.what == addrReplaced:
 		p.SetDown(true)
-		w.connect(mbox.MustParse(quickLink))
+		client, server := pathAddrs(d.path)
+		fresh := [2]netip.Addr{}
+		if fresh[0], fresh[1] = pathAddrs(len(w.paths)); d.end == 0 {
+			fresh[1] = server
+		} else {
+			fresh[0] = client
+		}
+		w.paths = append(w.paths, w.w.Connect(w.node[0], fresh[0], w.node[1], fresh[1], mbox.MustParse(quickLink)))
 	case c == nil:
 	case d.what == addrWithdrawn:
 		c.RemoveAddr(now, local)

@@ -24,7 +24,8 @@ import (
 type scene struct {
 	seed     uint64
 	boxes    []string   // of the first path, from the client to the server, links included
-	others   [][]string // further paths, each joined as soon as that is possible
+	others   [][]string // further paths
+	joins    int        // so many of them are joined as soon as that is possible
 	story    []deed     // what happens to the paths
 	late     []string   // boxes that come in mid-connection, in front of the others
 	lateAt   int        // ...when the two ends have read that many octets together
@@ -216,10 +217,10 @@ func (s *scene) apps(w *world, at int) {
 			}
 		}
 	}
-	if joins := len(s.others); joins > 0 {
+	if joins := s.joins; joins > 0 {
 		w.app[0].more = func(now time.Time) {
 			for c := w.app[0].conn; joins > 0 && c.mode == multi && c.hs.proven; joins-- {
-				from, to := pathAddrs(len(s.others) + 1 - joins)
+				from, to := pathAddrs(s.joins + 1 - joins)
 				if c.Join(now, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, serverPort.Port()), false) != nil {
 					return
 				}
@@ -269,8 +270,8 @@ func (s *scene) explain(t testing.TB, why error) {
 		}
 	}
 	t.Log(why)
-	t.Errorf("seed %d boxes %q late %q at %d others %q up %d down %d silent %v: %v\ncapture: %s\n%s\n%s", s.seed, s.boxes, s.late, s.lateAt, s.others,
-		s.up, s.down, s.silent, why, file, w.dump(0), w.dump(1))
+	t.Errorf("seed %d boxes %q late %q at %d others %q joins %d story %v up %d down %d silent %v: %v\ncapture: %s\n%s\n%s", s.seed, s.boxes, s.late, s.lateAt, s.others,
+		s.joins, s.story, s.up, s.down, s.silent, why, file, w.dump(0), w.dump(1))
 }
 
 // whole reports what is wrong with what the applications read.
