@@ -10,15 +10,20 @@ import (
 
 // turn is what follows every input, with the stack locked: segments are taken from the
 // endpoint, whom something happened to is told, the timer is set. They leave when the
-// caller unlocks.
+// caller unlocks. Where a batch is full the rest is taken when it has left: what is
+// encoded is still in the cache then, and says what is true when it goes.
 func (s *Stack) turn(now time.Time) {
-	for {
-		for s.ep.PollSegment(now, &s.out) {
+	s.more = true
+	for s.full == 0 {
+		if s.ep.PollSegment(now, &s.out) {
 			s.output(now, &s.out)
-		}
-		if !s.tell(now) {
+		} else if !s.tell(now) {
+			s.more = false
 			break
 		}
+	}
+	if s.more {
+		s.tell(now)
 	}
 	d := s.ep.Deadline()
 	if d.IsZero() || !s.armed.IsZero() && !d.Before(s.armed) {
@@ -97,25 +102,21 @@ type batch struct {
 	chunks [][]byte
 	at     int // the chunk in use
 	octets int
+	isFull bool // counted in Stack.full
 }
 
 const (
 	chunkSize = 256 << 10
-	// These bound what waits while another goroutine sends: like a network card's queue
-	// it drops what comes beyond, which TCP then repeats. A link has two batches, the one
-	// that is being sent and the one that waits: 16 MiB together.
-	maxQueued = 4096 // packets
-	maxChunks = 32   // 8 MiB
+	// batchOctets makes a batch full, as batchSize packets do: one more segment, of at most
+	// 64 KiB, still goes into it. A link has two, the one that is being sent and the one
+	// that waits.
+	batchOctets = 256 << 10
 )
 
-// room returns an empty slice with room for n octets, at most chunkSize; nil where the
-// batch is full.
+// room returns an empty slice with room for n octets, at most chunkSize.
 func (b *batch) room(n int) []byte {
 	for {
 		if b.at == len(b.chunks) {
-			if b.at == maxChunks {
-				return nil
-			}
 			b.chunks = append(b.chunks, make([]byte, 0, chunkSize))
 		}
 		c := b.chunks[b.at]
@@ -135,15 +136,10 @@ func (b *batch) add(k link.Packet) {
 }
 
 func (b *batch) reset() {
-	const keep = 16 // chunks, 4 MiB
-	if len(b.chunks) > keep {
-		clear(b.chunks[keep:])
-		b.chunks = b.chunks[:keep]
-	}
 	for i := range b.chunks {
 		b.chunks[i] = b.chunks[i][:0]
 	}
-	b.pkts, b.at, b.octets = b.pkts[:0], 0, 0
+	b.pkts, b.at, b.octets, b.isFull = b.pkts[:0], 0, 0, false
 }
 
 // output encodes one segment for the link it leaves by. Its payload is copied, since it
@@ -166,19 +162,11 @@ func (s *Stack) output(now time.Time, seg *wire.Segment) {
 		}
 	}
 	b := p.queued
-	var room []byte
-	if len(b.pkts) < maxQueued {
-		room = b.room(maxHeaders + len(seg.Payload))
-	}
-	if room == nil {
-		s.stats.QueueFull++
-		return
-	}
 	offload := e.Max > 0
 	if offload && (seg.SegSize > 0 || seg.Sum != wire.SumGood) {
 		seg.Sum = wire.SumPartial
 	}
-	pkt, err := wire.Append(room, seg)
+	pkt, err := wire.Append(b.room(maxHeaders+len(seg.Payload)), seg)
 	if err != nil {
 		s.stats.Unsendable++
 		return
@@ -188,9 +176,20 @@ func (s *Stack) output(now time.Time, seg *wire.Segment) {
 		s.capture(now, p, pkt, outbound)
 	}
 	b.add(k)
-	if !p.sending && !p.queuing {
+	if !b.isFull && (len(b.pkts) >= batchSize || b.octets >= batchOctets) {
+		b.isFull = true
+		s.full++
+	}
+	if !p.sending {
+		p.queue()
+	}
+}
+
+// queue has the next one who unlocks send for p.
+func (p *port) queue() {
+	if !p.queuing {
 		p.queuing = true
-		s.dirty = append(s.dirty, p)
+		p.stack.dirty = append(p.stack.dirty, p)
 	}
 }
 
@@ -200,32 +199,35 @@ const maxHeaders = 40 + 60
 // already, who will take this too.
 func (s *Stack) unlock() {
 	for len(s.dirty) > 0 {
-		p := s.dirty[len(s.dirty)-1]
-		s.dirty = s.dirty[:len(s.dirty)-1]
+		p := s.dirty[0]
+		s.dirty = append(s.dirty[:0], s.dirty[1:]...)
 		p.queuing = false
 		p.send()
 	}
 	s.mu.Unlock()
 }
 
-// send sends what is queued. It is called with the stack locked, and unlocks it
+// send sends a batch of what is queued. It is called with the stack locked, and unlocks it
 // meanwhile.
 func (p *port) send() {
-	if p.sending {
-		return
+	s := p.stack
+	b := p.queued
+	p.queued, p.sending = nil, true
+	if b.isFull {
+		s.full--
 	}
-	p.sending = true
-	for p.queued != nil {
-		b := p.queued
-		p.queued = nil
-		p.stack.mu.Unlock()
-		_ = p.link.Send(b.pkts) // what ends the link, Recv tells, too
-		b.reset()
-		p.stack.mu.Lock()
-		p.spare = b
+	s.mu.Unlock()
+	_ = p.link.Send(b.pkts) // what ends the link, Recv tells, too
+	b.reset()
+	s.mu.Lock()
+	p.sending, p.spare = false, b
+	if s.more {
+		s.turn(s.now())
 	}
-	p.sending = false
-	if p.idle != nil {
+	switch {
+	case p.queued != nil:
+		p.queue()
+	case p.idle != nil:
 		close(p.idle)
 		p.idle = nil
 	}
@@ -234,7 +236,7 @@ func (p *port) send() {
 // waitSent returns when nobody sends on the link.
 func (p *port) waitSent() {
 	p.stack.mu.Lock()
-	if p.sending && p.idle == nil {
+	if (p.sending || p.queued != nil) && p.idle == nil {
 		p.idle = make(chan struct{})
 	}
 	idle := p.idle

@@ -36,6 +36,8 @@ type Stack struct {
 	merger    merger
 	handle    func(time.Time, *wire.Segment) // ep.HandleSegment
 	dirty     []*port                        // with packets that nobody sends yet
+	full      int                            // ports whose batch is full
+	more      bool                           // the endpoint may have segments, which wait for a batch to leave
 	closed    bool
 	stats     Stats // those that the stack itself keeps
 	tapErr    error // the first of Config.Capture and KeyLog

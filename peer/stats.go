@@ -19,7 +19,6 @@ type Stats struct {
 	NotOurs     uint64 // segments received for an address that is not ours
 	NoRoute     uint64 // segments not sent since no link has their source address
 	Unsendable  uint64 // segments that the codec refused
-	QueueFull   uint64 // segments not sent since too many wait for their link
 	EventsLost  uint64 // not delivered to Config.Events
 }
 
@@ -35,7 +34,6 @@ func (s *Stats) All() iter.Seq2[string, uint64] {
 			{"NotOurs", s.NotOurs},
 			{"NoRoute", s.NoRoute},
 			{"Unsendable", s.Unsendable},
-			{"QueueFull", s.QueueFull},
 			{"EventsLost", s.EventsLost},
 		} {
 			if !yield(c.name, c.n) {

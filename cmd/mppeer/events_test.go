@@ -191,7 +191,7 @@ func TestFinalEvent(t *testing.T) {
 	assert.EqualValues(t, 1, last.Counters["mptcp"]["MPCapableFallbackSYNACK"])
 	assert.EqualValues(t, 1, last.Counters["mptcp"]["MPCapableSYNTX"])
 	assert.EqualValues(t, 1, last.Counters["tcp"]["ActiveOpens"])
-	assert.Contains(t, last.Counters["stack"], "QueueFull")
+	assert.Contains(t, last.Counters["stack"], "Unsendable")
 	require.Len(t, last.Links, 2)
 	assert.NotZero(t, last.Links[0].Counters["Sent"])
 	assert.NotZero(t, last.Counters["tcp"]["OutSegs"])
