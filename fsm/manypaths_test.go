@@ -25,6 +25,7 @@ func newManyPaths(t testing.TB, seed uint64, client, server Config, chains ...[]
 		}
 		m.connect(els...)
 	}
+	m.watchStalls(maxStall)
 	return m
 }
 
@@ -136,6 +137,8 @@ func randomManyPaths(t *testing.T, seed uint64, all *tallyPaths) {
 	m.dial()
 	if bad {
 		all.meddled++
+	} else {
+		m.watchStalls(calmStall)
 	}
 	err := m.w.RunUntil(m.done, 30*time.Minute)
 	if bad && err != nil && !strings.Contains(err.Error(), "invariant") && !strings.Contains(err.Error(), "R3.") {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -208,7 +209,7 @@ func (s *scene) ask(t testing.TB) (result, error) {
 		return undelivered, nil // it holds back the ACK of what passed before it came, for ever
 	case (!w.app[0].conn.Multipath() && (w.app[1].conn == nil || !w.app[1].conn.Multipath()) || strings.Contains(boxes, "noscale") || s.lengthens()) && s.luck(t, boxes):
 		return undelivered, nil
-	case w.joined() && (!s.harmless(0) || s.silent != [2]bool{}):
+	case !everyLoss && w.joined() && (!s.harmless(0) || s.silent != [2]bool{}):
 		if s.clean() {
 			return lostClean, nil
 		}
@@ -216,6 +217,9 @@ func (s *scene) ask(t testing.TB) (result, error) {
 	}
 	return 0, err
 }
+
+// everyLoss has worlds that are lost fail, and explained.
+var everyLoss = os.Getenv("MPTCP_LOST") != ""
 
 // joined reports whether an end ever had a second subflow, or tried to.
 func (w *world) joined() bool {

@@ -113,8 +113,10 @@ func (s *scene) open(t testing.TB, plain, record bool) *world {
 		s.turn(w, 1, now)
 	}
 	w.w.Check = w.check
-	w.w.Progress = func() uint64 { return uint64(w.app[0].in.Len() + w.app[1].in.Len()) }
-	w.w.MaxStall = maxStall
+	w.watchStalls(maxStall)
+	if s.harmless(0) {
+		w.watchStalls(calmStall)
+	}
 	s.apps(w, len(els))
 	if s.script != nil {
 		s.script(w)
@@ -131,6 +133,17 @@ func (s *scene) open(t testing.TB, plain, record bool) *world {
 // RTOs that are backed off as far as they go. Finding out that a path swallows large
 // segments takes the most, where it also loses some for other reasons.
 const maxStall = 30 * time.Minute
+
+// calmStall is the same where a path stays that does no harm beyond losses, and outages of
+// some seconds: they double an RTO a few times, and an application may read nothing for a
+// minute.
+const calmStall = 2 * time.Minute
+
+// watchStalls has the world end when nothing is read for longer than limit.
+func (w *world) watchStalls(limit time.Duration) {
+	w.w.Progress = func() uint64 { return uint64(w.app[0].in.Len() + w.app[1].in.Len()) }
+	w.w.MaxStall = limit
+}
 
 var scenePort = netip.AddrPortFrom(clientAddr, 40_000)
 
