@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // prefix begins the name of every namespace of every lab; the process id and a
@@ -134,8 +135,8 @@ type Dev struct {
 // own, which is what a middlebox wants.
 func (s *Space) Dev(name string, addrs ...string) Dev { return Dev{s, name, addrs} }
 
-// Link joins two interfaces with a veth pair. IPv6 addresses are usable at once:
-// duplicates are not looked for.
+// Link joins two interfaces with a veth pair. It returns when the kernel answers for all
+// their addresses; duplicates are not looked for.
 func (l *Lab) Link(a, b Dev) {
 	l.ip("link add %s netns %s type veth peer name %s netns %s", a.name, a.space.name, b.name, b.space.name)
 	for _, d := range []Dev{a, b} {
@@ -149,6 +150,48 @@ func (l *Lab) Link(a, b Dev) {
 	}
 	a.space.ip("link set %s up", a.name)
 	b.space.ip("link set %s up", b.name)
+	for _, d := range []Dev{a, b} {
+		if l.Err() == nil {
+			l.failed(d.ready())
+		}
+	}
+}
+
+// ready waits until IPv6 works on an interface. The kernel begins with it when it hears
+// that there is a carrier, about which it tells itself once a second; to be asked for the
+// state of the interface makes it catch up. Until then it answers no solicitation, and has
+// no link-local address.
+func (d Dev) ready() error {
+	if !slices.ContainsFunc(d.addrs, func(a string) bool { return strings.Contains(a, ":") }) {
+		return nil
+	}
+	d.space.ip("link show dev %s", d.name)
+	for range 3000 {
+		var list []byte
+		if err := d.space.Do(func() (err error) { list, err = os.ReadFile("/proc/thread-self/net/if_inet6"); return err }); err != nil {
+			return err
+		}
+		if hasLinkLocal(string(list), d.name) {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return fmt.Errorf("%s: IPv6 does not begin on %s", d.space, d.name)
+}
+
+// hasLinkLocal finds a link-local address of an interface, one that is not tentative, in the
+// kernel's list: address, index, prefix length, scope, flags, name.
+func hasLinkLocal(list, dev string) bool {
+	const tentative = 0x40
+	for line := range strings.Lines(list) {
+		f := strings.Fields(line)
+		if len(f) != 6 || f[5] != dev || !strings.HasPrefix(f[0], "fe80") {
+			continue
+		}
+		flags, err := strconv.ParseUint(f[4], 16, 32)
+		return err == nil && flags&tentative == 0
+	}
+	return false
 }
 
 // Close takes the lab down: its commands are killed, its namespaces removed. It may

@@ -280,3 +280,17 @@ func TestParseSockets(t *testing.T) {
 	assert.Contains(t, all[0].Info, "fallback")
 	assert.Zero(t, all[1].Peer)
 }
+
+// A link that was made just now carries IPv6: the kernel has heard of the carrier, and given
+// the interface its link-local address.
+func TestLinksAreReady(t *testing.T) {
+	for range 5 {
+		l := Test(t)
+		client, server := l.Space("client"), l.Space("server")
+		l.Link(client.Dev("c0"), server.Dev("s0", "fd00:1::2/64"))
+		var addrs []byte // to ask ip would have the kernel catch up
+		require.NoError(t, server.Do(func() (err error) { addrs, err = os.ReadFile("/proc/thread-self/net/if_inet6"); return err }))
+		require.Regexp(t, `(?m)^fe80[0-9a-f]{28} .* s0$`, string(addrs))
+		require.NoError(t, l.Close())
+	}
+}
