@@ -324,6 +324,9 @@ func (c *Conn) signalSent(s *subflow, i int) {
 	}
 	if done {
 		c.signals = append(c.signals[:i], c.signals[i+1:]...)
+		if len(c.signals) == 0 {
+			c.timers.stop(timerSignal)
+		}
 	}
 	if c.nextSignal(s) >= 0 && s.signals < signalRun {
 		s.flow.RequestAck()
@@ -363,6 +366,7 @@ func (c *Conn) takeAddAddr(now time.Time, s *subflow, a *wire.AddAddr) {
 		for i := range c.signals {
 			if g := &c.signals[i]; g.kind == wire.SubAddAddr && !g.add.Echo && g.add.ID == a.ID && g.add.Addr == a.Addr && g.add.Port == a.Port {
 				c.signals = append(c.signals[:i], c.signals[i+1:]...)
+				c.kickSignals(now)
 				return
 			}
 		}

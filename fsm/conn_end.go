@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/tcp"
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // reap looks at flows that closed.
@@ -60,6 +61,12 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 		c.end(now, c.flowError(err))
 	case c.finished, c.snd.finAcked && c.rcv.finDone:
 		c.end(now, nil)
+	case c.opener && !c.hs.proven && err != nil && !s.doomed:
+		// The peer may never have had the third packet, and no join is allowed before
+		// it has shown that it did (R3.1-21): this is what a refused TCP looks like.
+		c.end(now, c.flowError(err))
+	case s.unknownThere():
+		c.end(now, &PeerError{Reason: Reset})
 	default:
 		c.startAfresh()
 		// A RST or FIN ends its subflow only (R3.3-07, R3.3.3-01, R4-05). The time runs
@@ -69,6 +76,14 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 		}
 		c.tryAgain(now, s, err)
 	}
+}
+
+// unknownThere reports whether s was a join to where the connection began, and the answer to
+// its SYN was that nobody there knows the token (R3.2-16, R3.2-18): the peer has ended
+// the connection, or it is another host by now. As the last subflow that ends it here.
+func (s *subflow) unknownThere() bool {
+	return s.join.opener && !s.worked && !s.join.pre && s.id.remote == s.conn.remote && s.rst.has && !s.rst.Transient &&
+		s.rst.MPTCPRst.Reason == wire.ResetMPTCPError
 }
 
 // flowError turns the end of the only flow into that of the connection.

@@ -2,12 +2,14 @@ package fsm
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/netsim"
 	"github.com/mptcp-go/mptcp/fsm/netsim/mbox"
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 var (
@@ -143,5 +145,55 @@ func TestJoinRefused(t *testing.T) {
 				t.Error("no RST said why")
 			}
 		})
+	}
+}
+
+// A RST answers the third packet: a listener that was closed meanwhile, or a stateless
+// answer that nobody stands by any more. The connection was never one, since no join can
+// follow (R3.1-21), so the opener hears of it at once; behind the first DSS it waits for
+// another subflow (R3.3-07).
+func TestResetBeforeTheFirstDSS(t *testing.T) {
+	for _, proven := range []bool{false, true} {
+		b := opened(t)
+		seq := 1
+		if proven {
+			b.inject(". 1:1(0) ack 1 <dss dack8=O+0>")
+		}
+		b.inject(fmt.Sprintf("R. %d:%d(0) ack 1", seq, seq))
+		b.drain()
+		err, ok := b.conn.Err().(*PeerError)
+		if !proven && (b.conn.State() != Closed || !ok || err.Reason != Reset) || proven && b.conn.State() != Established {
+			t.Errorf("proven %v: %v, %v", proven, b.conn.State(), b.conn.Err())
+		}
+	}
+}
+
+// R3.2-16, R3.2-18: the host that lost all subflows joins where the connection began, and
+// hears that nobody there knows the token: the peer has gone without a word that arrived.
+// That ends the connection; other refusals leave it waiting.
+func TestUnknownTokenEndsTheConnection(t *testing.T) {
+	for _, why := range []wire.ResetReason{wire.ResetMPTCPError, wire.ResetProhibited, wire.ResetNoResources} {
+		for _, transient := range []bool{false, true} {
+			b := opened(t)
+			b.inject(". 1:1(0) ack 1 <dss dack8=O+0>")
+			b.inject("R. 1:1(0) ack 1")
+			b.wait(2 * time.Second)
+			var seg wire.Segment
+			if !b.poll(&seg) || seg.Flags != wire.SYN || seg.Dst != b.remote {
+				t.Fatal("no join", seg.Flags, seg.Dst)
+			}
+			o, _ := wire.MPTCPRst{Reason: why, Transient: transient}.Append(nil)
+			forged := wire.Segment{Src: seg.Dst, Dst: seg.Src, Ack: seg.Seq + 9, Flags: wire.RST | wire.ACK, Options: o}
+			b.ep.HandleSegment(b.now, &forged) // of an acknowledgment that is none
+			if b.conn.State() != Established {
+				t.Fatal("a blind answer ended it")
+			}
+			rst := wire.Segment{Src: seg.Dst, Dst: seg.Src, Ack: seg.Seq + 1, Flags: wire.RST | wire.ACK, Options: o}
+			b.ep.HandleSegment(b.now, &rst)
+			err, ok := b.conn.Err().(*PeerError)
+			if ends := why == wire.ResetMPTCPError && !transient; ends != (b.conn.State() == Closed && ok && err.Reason == Reset) || !ends && b.conn.State() != Established {
+				t.Errorf("reason %v, transient %v: %v, %v", why, transient, b.conn.State(), b.conn.Err())
+			}
+		}
 	}
 }
