@@ -60,3 +60,26 @@ func TestAutotuneWithoutTimestamps(t *testing.T) {
 	w.finishTransfer(2 * time.Minute)
 	w.idle()
 }
+
+// CVE-2026-45889: over three paths alike, half of what arrives is out of order, and none of
+// that is a reason to grow: the receive buffer stays near what the formula asks for, far
+// from the maximum, whatever is lost.
+func TestAutotuneOutOfOrder(t *testing.T) {
+	set := func(c *Config) {
+		c.Autotune, c.InitialBuffer = true, 32<<10
+		c.ReceiveBuffer, c.SendBuffer = 16<<20, 16<<20
+	}
+	for _, loss := range []string{"0%", "1%"} {
+		chain := []string{"link delay=20ms rate=10Mbit buffer=40ms jitter=3ms loss=" + loss}
+		m := newManyPaths(t, 9, testConfig(1, set, mesh), testConfig(2, set), chain, chain, chain)
+		m.app[0].out, m.app[1].out = stream(20_000_000, 1), nil
+		m.app[0].closing, m.app[1].closing = true, true
+		m.dial()
+		m.finishTransfer(2 * time.Minute)
+		// 30 Mb/s, 40 ms and 40 of queue: 2 * 3.75e6 * 0.08 is 600 KB.
+		size := m.app[1].conn.rcv.size
+		assert.Less(t, size, 700_000, "loss %s", loss)
+		assert.Greater(t, m.ep[1].stats.OFOQueue, uint64(1000), "loss %s", loss)
+		t.Logf("loss %s: %d octets, %d segments out of order", loss, size, m.ep[1].stats.OFOQueue)
+	}
+}

@@ -16,7 +16,8 @@ func collect(t *testing.T, o Options) (all []string) {
 	return all
 }
 
-// R2-01, T9293-04: the walk stops where a length lies, and never leaves the block.
+// R2-01, T9293-04, CVE-2021-47244: the walk stops where a length lies, and never leaves the
+// block, also where its last octet is a bare kind or a length that says 1.
 func TestWalk(t *testing.T) {
 	for _, c := range []struct {
 		block string
@@ -34,6 +35,8 @@ func TestWalk(t *testing.T) {
 		{"01011e", nil, ErrTruncated, 2},
 		{"1e00", nil, ErrLength, 1},
 		{"1e0120", nil, ErrLength, 1},
+		{"1e01", nil, ErrLength, 1},
+		{"1e0351021e", []string{"1e0351"}, ErrTruncated, 3},
 		{"1e02", []string{"1e02"}, nil, 0},
 		{"1e0420", nil, ErrTruncated, 0},
 		{"1e0351011eff51", []string{"1e0351"}, ErrTruncated, 4},
