@@ -23,7 +23,7 @@ func mustEnd(t *testing.T, r io.Reader) {
 	assert.Zero(t, k, "octets behind the last")
 }
 
-// Every order of closing, with one subflow and with two: both sides see the end of the
+// Every order of closing, with one subflow and with more: both sides see the end of the
 // other's stream, and nothing is left. R3.3.3-01, R3.3.3-06, P-3.4-02.
 func TestLiveCloseOrders(t *testing.T) {
 	orders := []struct {
@@ -104,24 +104,29 @@ func TestLiveCloseOrders(t *testing.T) {
 			assert.NoError(t, c.Close())
 		}},
 	}
-	for _, who := range []role{client, server} {
-		for _, paths := range []int{1, 2} {
-			t.Run(fmt.Sprintf("%s/%d", who, paths), func(t *testing.T) {
-				v := newLive(t, liveConfig{paths: paths})
-				way := byUs
-				if who == server {
-					way = byKernel
-				}
-				for _, o := range orders {
-					c, k := v.spread(way, paths)
-					o.close(t, c, k)
-					v.closed()
-					if t.Failed() {
-						t.Fatalf("order: %s", o.name)
+	for _, way := range []int{byUs, byKernel} {
+		for _, paths := range []int{1, 2, 4} {
+			for _, family := range []int{4, 6} {
+				for _, kind := range []string{"tun", "raw", "shared"} {
+					if paths == 4 && kind != "tun" {
+						continue
 					}
+					t.Run(fmt.Sprintf("%s/%d/IPv%d/%s", subflowWays[way].who, paths, family, kind), func(t *testing.T) {
+						t.Parallel()
+						v := newLive(t, liveConfig{paths: paths, family: family, kind: kind})
+						for _, o := range orders {
+							c, k := v.spread(way, paths)
+							o.close(t, c, k)
+							v.closed()
+							if t.Failed() {
+								t.Fatalf("order: %s", o.name)
+							}
+						}
+						v.noFallback()
+						v.agree()
+					})
 				}
-				v.noFallback()
-			})
+			}
 		}
 	}
 }
@@ -159,12 +164,16 @@ func TestLiveFastclose(t *testing.T) {
 	} {
 		for _, paths := range []int{1, 2} {
 			for _, way := range []int{byUs, byKernel} {
-				t.Run(fmt.Sprintf("%s/%d/%s", k.name, paths, subflowWays[way].who), func(t *testing.T) {
-					v := newLive(t, liveConfig{paths: paths, config: Config{Endpoint: fsm.Config{FastcloseByAck: k.byAck}}})
-					c, s := v.spread(way, paths)
-					k.close(v, c, s)
-					v.closed()
-				})
+				for _, family := range []int{4, 6} {
+					t.Run(fmt.Sprintf("%s/%d/%s/IPv%d", k.name, paths, subflowWays[way].who, family), func(t *testing.T) {
+						t.Parallel()
+						v := newLive(t, liveConfig{paths: paths, family: family, config: Config{Endpoint: fsm.Config{FastcloseByAck: k.byAck}}})
+						c, s := v.spread(way, paths)
+						k.close(v, c, s)
+						v.closed()
+						v.noFallback()
+					})
+				}
 			}
 		}
 	}

@@ -353,23 +353,6 @@ func (v *live) kernelSockets() []lab.Socket {
 	return list
 }
 
-// multipath checks that both sides see one Multipath TCP connection.
-func (v *live) multipath(c *Conn, k *net.TCPConn, subflows int) {
-	v.t.Helper()
-	i := c.Info()
-	assert.True(v.t, i.Multipath && !i.FellBack, "we fell back: %s", i.Cause)
-	assert.Equal(v.t, wire.V1, i.Version)
-	assert.Equal(v.t, subflows, i.SubflowsUp)
-	ok, err := k.MultipathTCP()
-	assert.NoError(v.t, err)
-	assert.True(v.t, ok, "the kernel fell back")
-	list := v.kernelSockets()
-	if assert.Len(v.t, list, 1, "sockets of the kernel") {
-		assert.Equal(v.t, subflows, list[0].Int("subflows")+1, "subflows of the kernel: %v", list[0].Info)
-		assert.NotContains(v.t, list[0].Info, "fallback")
-	}
-}
-
 // closed waits until nothing is left of a connection on either side.
 func (v *live) closed() {
 	v.t.Helper()
