@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,24 +37,33 @@ func TestLiveFaults(t *testing.T) {
 		{"2 % corrupt", faults{corrupt: 0.02}},
 		{"some of everything", faults{loss: 0.01, reorder: 0.02, duplicate: 0.02, corrupt: 0.01}},
 	} {
-		for _, way := range []int{byUs, byKernel} {
-			t.Run(fmt.Sprintf("%s/%s", k.name, subflowWays[way].name), func(t *testing.T) {
+		for i, way := range []int{byUs, byKernel, byUs, byKernel, byUs, byKernel, byUs, byKernel} {
+			family, kind := []int{4, 6}[i/2%2], []string{"tun-plain", "raw-plain"}[i/4]
+			if i >= 4 && i/2%2 == 0 && !full() {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%s/IPv%d/%s", k.name, subflowWays[way].name, family, kind), func(t *testing.T) {
 				t.Parallel()
-				v := newLive(t, liveConfig{paths: 2, kind: "tun-plain", faulty: true})
+				v := newLive(t, liveConfig{paths: 2, family: family, kind: kind, faulty: true})
 				v.tainted = k.f.corrupt > 0
 				c, s := v.spread(way, 2)
 				for _, f := range v.faults {
 					f.set(k.f)
 				}
-				_ = s.SetDeadline(time.Now().Add(60 * time.Second))
-				_ = c.SetDeadline(time.Now().Add(60 * time.Second))
-				exchange(t, c, s, n)
+				talk(t, c, s, n)
+				i := c.Info()
+				assert.True(t, i.Multipath && !i.FellBack, i.Cause)
+				ok, err := s.MultipathTCP()
+				assert.NoError(t, err)
+				assert.True(t, ok, "the kernel fell back")
+				exchange(t, c, s, n/4) // the end is lost or repeated, too
 				for _, f := range v.faults {
 					f.set(faults{})
 				}
 				assert.NoError(t, c.Close())
 				assert.NoError(t, s.Close())
 				v.closed()
+				v.noFallback()
 			})
 		}
 	}
@@ -72,6 +82,7 @@ func TestLiveManyShort(t *testing.T) {
 		config: Config{Endpoint: fsm.Config{CloseWait: 20 * time.Second}}})
 	v.tainted = true // packets are corrupted
 	v.kernel.Limits(8, 8)
+	v.kernel.Sysctl("net.mptcp.blackhole_timeout", "0") // an unlucky SYN must not decide for the others
 	r := rand.New(rand.NewPCG(seed, 0))
 	stop := make(chan struct{})
 	var weather sync.WaitGroup
@@ -90,6 +101,7 @@ func TestLiveManyShort(t *testing.T) {
 		}
 	}()
 
+	idle := runtime.NumGoroutine()
 	l, err := v.stack.Listen("tcp", ":0")
 	require.NoError(t, err)
 	k := v.listenKernel(true, ":0")
@@ -97,6 +109,7 @@ func TestLiveManyShort(t *testing.T) {
 	go echoAll(func() (duplex, error) { return l.AcceptConn() })
 	go echoAll(func() (duplex, error) { return k.AcceptTCP() })
 	var wg sync.WaitGroup
+	var plain atomic.Int64
 	slots := make(chan struct{}, atOnce)
 	for i := range total {
 		slots <- struct{}{}
@@ -136,6 +149,16 @@ func TestLiveManyShort(t *testing.T) {
 			got, err := io.ReadAll(c)
 			assert.NoError(t, err, "connection %d", i)
 			assert.True(t, string(octets) == string(got), "connection %d: %d octets of %d came back, or others", i, len(got), len(octets))
+			switch c := c.(type) {
+			case *Conn:
+				if !c.Info().Multipath {
+					plain.Add(1)
+				}
+			case *net.TCPConn:
+				if ok, _ := c.MultipathTCP(); !ok {
+					plain.Add(1)
+				}
+			}
 			assert.NoError(t, nc.Close(), "connection %d", i)
 		}()
 	}
@@ -148,8 +171,13 @@ func TestLiveManyShort(t *testing.T) {
 	_ = l.Close()
 	_ = k.Close()
 	v.closed()
+	// With one packet in five lost, repeated or damaged, few SYNs vanish three times.
+	t.Logf("%d of %d became plain TCP", plain.Load(), total)
+	assert.Less(t, plain.Load(), int64(total/10))
+	waitFor(t, "goroutines left", func() bool { return runtime.NumGoroutine() <= idle })
 	_ = v.stack.Close()
-	waitFor(t, "goroutines left", func() bool { return runtime.NumGoroutine() <= before+8 })
+	const signals = 2 // of the first lab of the process, for good
+	waitFor(t, "goroutines left of the stack", func() bool { return runtime.NumGoroutine() <= before+len(v.lab.Spaces())+signals })
 }
 
 func dialFor(s *Stack, to netip.AddrPort) (*Conn, error) {

@@ -353,7 +353,8 @@ func (v *live) kernelSockets() []lab.Socket {
 	return list
 }
 
-// closed waits until nothing is left of a connection on either side.
+// closed waits until nothing is left of a connection on either side, but for the time
+// after it.
 func (v *live) closed() {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -367,6 +368,12 @@ func (v *live) closed() {
 		v.t.Error("a connection did not end")
 	}
 	assert.Zero(v.t, v.stack.Stats().Connections)
+	var left fsm.Usage
+	waitFor(v.t, "we keep something of a connection", func() bool {
+		left = v.stack.Usage()
+		left.TimeWaits = 0
+		return left == fsm.Usage{}
+	})
 	waitFor(v.t, "the kernel keeps a connection", func() bool {
 		for _, s := range v.kernelSockets() {
 			if s.State != "TIME-WAIT" {

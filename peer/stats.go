@@ -60,3 +60,10 @@ func (s *Stack) Stats() Stats {
 	}
 	return st
 }
+
+// Usage is how much the endpoint keeps now.
+func (s *Stack) Usage() fsm.Usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ep.Usage()
+}
