@@ -79,7 +79,7 @@ func (c *Conn) RemoveAddr(now time.Time, a netip.Addr) error {
 	}
 	others := false
 	for _, s := range c.subflows {
-		others = others || s.up && !s.doomed && !s.fin && s.id.local.Addr() != a
+		others = others || s.up && !s.doomed && !s.fin && !s.leaving() && s.id.local.Addr() != a
 	}
 	if !others || len(c.signals) >= maxSignals {
 		c.ep.stats.RmAddrTxDrop++

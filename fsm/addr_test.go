@@ -137,3 +137,39 @@ func TestRemoveAddrBesideClosingSubflow(t *testing.T) { // R3.4.2-11
 	m.finishTransfer(time.Minute)
 	m.idle()
 }
+
+// R3.4.2-11: a subflow that the peer is closing carries nothing for long: it is no other on
+// which the last address could be withdrawn. Withdrawals of both ends that cross leave each
+// a direction of its own, and all arrives.
+func TestRemoveAddrBesideSubflowThatThePeerCloses(t *testing.T) {
+	refused := 0
+	for _, apart := range []int{-100, 0, 200} { // milliseconds
+		for _, out := range [][2]int{{3_000_000, 2_000_000}, {0, 4_000_000}, {4_000_000, 0}} {
+			m := newManyPaths(t, 3, testConfig(1), testConfig(2), []string{"link delay=10ms rate=10Mbit"}, []string{"link delay=20ms rate=10Mbit"})
+			_, second := pathAddrs(1)
+			m.plan(deed{what: pathJoined, path: 1, at: 100 * time.Millisecond})
+			m.app[0].out, m.app[1].out = stream(out[0], 1), stream(out[1], 2)
+			m.app[0].closing, m.app[1].closing = out[0] > 0, out[1] > 0
+			for i, a := range []netip.Addr{clientAddr, second} {
+				m.w.At(600*time.Millisecond+time.Duration((1-i)*apart)*time.Millisecond, func() {
+					c, open := m.app[i].conn, false
+					for _, s := range c.subflows {
+						open = open || s.id.local.Addr() != a && s.up && !s.flow.PeerClosed()
+					}
+					if err := c.RemoveAddr(m.w.Now(), a); err != nil {
+						refused++
+					} else if !open {
+						t.Errorf("end %d, apart %d ms: withdrew the address of the last subflow that is not being closed", i, apart)
+					}
+				})
+			}
+			m.w.At(20*time.Second, func() { m.app[0].closing, m.app[1].closing = true, true })
+			m.dial()
+			m.finishTransfer(time.Minute)
+			m.idle()
+		}
+	}
+	if refused == 0 {
+		t.Error("every withdrawal was allowed")
+	}
+}

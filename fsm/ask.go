@@ -66,7 +66,7 @@ func (c *Conn) onAsk(now time.Time) {
 // otherUp reports whether data can be on a subflow other than s.
 func (c *Conn) otherUp(s *subflow) bool {
 	for _, x := range c.subflows {
-		if x != s && x.up && !x.doomed && !x.fin {
+		if x != s && x.up && !x.doomed && !x.fin && !x.leaving() {
 			return true
 		}
 	}
