@@ -113,6 +113,9 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 	if s.flow.State() == tcp.Closed && state != tcp.Closed {
 		return
 	}
+	if c.fb.await != awaitNothing {
+		c.awaited(now, s, seg, o)
+	}
 	c.afterAck(now, s, seg, acked, o.data() || o.hasCapable && o.capable.HasReceiver, o.hasDSS && o.dss.Flags.Has(wire.DSSAck))
 	if len(seg.Payload) == 0 && (o.hasDSS || nanos(now)-s.optAt > int64(5*time.Second)) {
 		// The peer's word, not that of a proxy; or nobody's words have options any more.
@@ -142,6 +145,10 @@ func shookHands(f *tcp.Flow) bool {
 func (c *Conn) takeOptions(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
 	if c.mode == plain {
 		c.lateFail(now, s, o)
+		if o.hasDSS && c.peer.known {
+			c.lateInfinite(s, seg, &o.dss)
+			c.lateFin(now, s, seg, &o.dss)
+		}
 		return true
 	}
 	if o.data() {
@@ -228,6 +235,9 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 	if alone {
 		m.Sub = 0
 		c.takeFinAlone(now, s, m)
+		if c.failing() {
+			c.lateFin(now, s, seg, d)
+		}
 		return true
 	}
 	window := overrun * uint64(c.ep.cfg.ReceiveBuffer)
@@ -494,6 +504,9 @@ func (c *Conn) takeFinAlone(now time.Time, s *subflow, m dataseq.Mapping) {
 		return
 	}
 	c.noteFin(m.Data)
+	if c.fb.failed {
+		return // an MP_FAIL for each that is repeated would make the peer repeat it
+	}
 	s.flow.RequestAck() // a pure ACK is not answered by the flow
 }
 

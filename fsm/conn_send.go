@@ -224,6 +224,9 @@ func (c *Conn) flowRoom(s *subflow, from, to uint64) (n int, closed bool) {
 	if p := c.ep.pathOf(s.id.local.Addr()); p.Max > seg {
 		burst = p.Max / seg * seg
 	}
+	if c.mode == plain && c.fb.announce {
+		burst = max(seg-infiniteSize, 1) // one segment tells, and the next that it came
+	}
 	want = min(want, burst)
 	w := s.flow.Window()
 	switch {

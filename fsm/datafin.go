@@ -61,7 +61,7 @@ func (c *Conn) closeSubflows(now time.Time) {
 	if c.mode == plain {
 		if snd.closed && (snd.next == snd.buf.end || !c.opened && snd.buf.end == 0) && !c.ended {
 			for _, s := range c.subflows {
-				if !s.fin && !s.doomed {
+				if !s.fin && !s.doomed && !c.finWaits(s) {
 					s.fin = true
 					s.flow.Close(now)
 				}
@@ -89,6 +89,13 @@ func (c *Conn) closeSubflows(now time.Time) {
 	if done && !c.finished {
 		c.finish(now)
 	}
+}
+
+// finWaits reports whether the FIN of plain TCP waits until all else is acknowledged: behind
+// a fallback in mid-connection. Linux 6.18 takes a FIN that comes with data, and while its
+// application reads, for the end of what was read so far: the rest is lost, or the end is.
+func (c *Conn) finWaits(s *subflow) bool {
+	return c.fb.done && c.peer.known && s.up && s.flow.Acked() != s.flow.Sent()
 }
 
 // leaving reports whether the peer has closed s although its stream goes on: so do we, on

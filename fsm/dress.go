@@ -59,6 +59,7 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 // carriage notes what an ACK carried, to be acted on once it was committed.
 type carriage struct {
 	dataFin, fail, fastclose bool
+	finAck                   bool // of a peer that has not fallen back
 	signal                   int  // its index and one; 0: none
 	later                    bool // a signal found no room beside the DATA_ACK
 }
@@ -74,6 +75,9 @@ func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
 	if w.fail {
 		s.sendFail = false
 		c.ep.stats.MPFailTx++
+	}
+	if w.finAck {
+		c.fb.ackFin = false
 	}
 	if w.fastclose {
 		s.fastOut = false
@@ -168,6 +172,11 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 	if s.sendFail || c.failing() {
 		seg.Options, _ = wire.MPFail{DSN: s.failDSN}.Append(seg.Options)
 		w.fail = true
+	}
+	if c.mode == plain && c.fb.ackFin {
+		d := wire.DSS{Flags: wire.DSSAck | wire.DSSAck8, DataAck: c.peer.space.DSN(c.fb.finAck)}
+		seg.Options, _ = d.Append(seg.Options)
+		w.finAck = true
 	}
 	if c.mode != multi {
 		return

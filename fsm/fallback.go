@@ -16,6 +16,12 @@ type fallback struct {
 	cause    string
 	tries    int // MP_FAILs sent on expiry
 
+	infinite bool // the peer's infinite mapping has come
+	await    await
+	pieces   int    // octets that came in pieces
+	ackFin   bool   // a DATA_FIN is to be acknowledged, although this is plain TCP
+	finAck   uint64 // ...with this
+
 	// From subflow offset sub on, the peer's octets are those of its stream from
 	// data on, whatever any option says.
 	sub, data uint64
@@ -179,6 +185,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 		}
 	}
 	s.dataFin = false
+	c.awaitInfinite(now, s)
 	c.plainAcked(s)
 	c.releaseHeld(now, s)
 	c.advance(now)
@@ -246,6 +253,9 @@ func (c *Conn) dressInfinite(s *subflow, m *sent, seg *wire.Segment) {
 	seg.Options, _ = d.Append(seg.Options)
 }
 
+// infiniteSize is the room, octets, that the infinite mapping takes of a segment.
+const infiniteSize = 20
+
 // takeInfinite takes an infinite mapping: data offset off at the SSN of d. It reports
 // whether the segment is to be processed.
 func (c *Conn) takeInfinite(now time.Time, s *subflow, off uint64, d *wire.DSS) bool {
@@ -271,6 +281,7 @@ func (c *Conn) takeInfinite(now time.Time, s *subflow, off uint64, d *wire.DSS) 
 		c.openWindow(now)
 		return true
 	}
+	c.fb.infinite = true
 	c.fallBack(now, s, nil, "")
 	return true
 }

@@ -189,6 +189,10 @@ func (c *Conn) onUnmapped(now time.Time) {
 		c.onFailing(now)
 		return
 	}
+	if c.fb.await != awaitNothing {
+		c.onAwait(now)
+		return
+	}
 	next := int64(0)
 	for _, s := range c.subflows {
 		if s.held.since == 0 || s.doomed {

@@ -33,7 +33,7 @@ func (c *Conn) openWindow(now time.Time) {
 		if c.mode == plain || c.raw(s) {
 			at = max(at, c.rawOff(s.flow.Received()))
 		}
-		s.flow.SetWindow(now, int(max(r.edge, at)-at))
+		s.flow.SetWindow(now, c.awaitedWindow(int(max(r.edge, at)-at)))
 	}
 }
 

@@ -184,7 +184,7 @@ func (v *witness) armed(c *Conn) error {
 	}{
 		{timerResend, c.mode == multi && data},
 		{timerPersist, c.mode == multi || c.snd.next < c.snd.buf.end},
-		{timerUnmapped, c.mode == multi && held},
+		{timerUnmapped, c.mode == multi && held || c.fb.await == awaitInfinite || c.fb.await == awaitProbe},
 		{timerFastclose, c.fast.waiting},
 		{timerLonely, c.anyUp() == nil},
 		{timerLinger, c.finished || c.deaf && c.snd.finAcked},

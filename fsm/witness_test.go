@@ -217,6 +217,8 @@ func (v *witness) option(s *subflow, f *flowLog, seg *wire.Segment, off uint64, 
 				return fmt.Errorf("invariant 8: a second infinite mapping")
 			}
 			return nil
+		case err == nil && d.Flags == wire.DSSAck|wire.DSSAck8 && c.rcv.finDone && d.DataAck == c.peer.space.DSN(c.fb.finAck):
+			return nil // the answer to a DATA_FIN of a peer that has not fallen back
 		}
 		return fmt.Errorf("invariant 8: an option after the fallback")
 	}
