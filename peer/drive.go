@@ -156,24 +156,33 @@ func (s *Stack) output(now time.Time, seg *wire.Segment) {
 		s.stats.NoRoute++
 		return
 	}
+	offload := e.Max > 0
+	if offload && (seg.SegSize > 0 || seg.Sum != wire.SumGood) {
+		seg.Sum = wire.SumPartial
+	}
+	pkt, err := wire.Append(p.room(maxHeaders+len(seg.Payload)), seg)
+	if err != nil {
+		s.stats.Unsendable++
+		return
+	}
+	p.add(now, link.Packet{Data: pkt, SegSize: int(seg.SegSize), Partial: seg.Sum == wire.SumPartial})
+}
+
+// room is where a packet of n octets for the link is written.
+func (p *port) room(n int) []byte {
 	if p.queued == nil {
 		if p.queued, p.spare = p.spare, nil; p.queued == nil {
 			p.queued = &batch{}
 		}
 	}
-	b := p.queued
-	offload := e.Max > 0
-	if offload && (seg.SegSize > 0 || seg.Sum != wire.SumGood) {
-		seg.Sum = wire.SumPartial
-	}
-	pkt, err := wire.Append(b.room(maxHeaders+len(seg.Payload)), seg)
-	if err != nil {
-		s.stats.Unsendable++
-		return
-	}
-	k := link.Packet{Data: pkt, SegSize: int(seg.SegSize), Partial: seg.Sum == wire.SumPartial}
+	return p.queued.room(n)
+}
+
+// add has a packet that was written to room sent.
+func (p *port) add(now time.Time, k link.Packet) {
+	s, b := p.stack, p.queued
 	if s.cfg.Capture != nil {
-		s.capture(now, p, pkt, outbound)
+		s.capture(now, p, k.Data, outbound)
 	}
 	b.add(k)
 	if !b.isFull && (len(b.pkts) >= batchSize || b.octets >= batchOctets) {
@@ -236,7 +245,7 @@ func (p *port) send() {
 // waitSent returns when nobody sends on the link.
 func (p *port) waitSent() {
 	p.stack.mu.Lock()
-	if (p.sending || p.queued != nil) && p.idle == nil {
+	if (p.sending || p.queued != nil && len(p.queued.pkts) > 0) && p.idle == nil {
 		p.idle = make(chan struct{})
 	}
 	idle := p.idle

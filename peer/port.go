@@ -204,11 +204,11 @@ func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 	}
 	if err != nil {
 		var m wire.ICMP
-		if wire.ParseICMP(&m, k.Data) != nil {
+		if wire.ParseICMP(&m, k.Data) == nil {
+			s.ep.HandleICMP(now, &m)
+		} else if !s.echo(now, p, k) {
 			s.stats.NotTCP++
-			return
 		}
-		s.ep.HandleICMP(now, &m)
 		return
 	}
 	e := s.pathAt(seg.Dst.Addr())

@@ -40,6 +40,7 @@ type Stack struct {
 	more      bool                           // the endpoint may have segments, which wait for a batch to leave
 	closed    bool
 	stats     Stats // those that the stack itself keeps
+	echoes    limiter
 	tapErr    error // the first of Config.Capture and KeyLog
 	events    eventQueue
 }

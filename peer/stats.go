@@ -15,10 +15,12 @@ type Stats struct {
 	Links []LinkStats
 
 	Connections int    // that have not ended; half-open ones of listeners not included
-	NotTCP      uint64 // packets received that are neither TCP nor an ICMP error about it
+	NotTCP      uint64 // packets received that are neither TCP, nor an ICMP error about it, nor an echo request
 	NotOurs     uint64 // segments received for an address that is not ours
 	NoRoute     uint64 // segments not sent since no link has their source address
 	Unsendable  uint64 // segments that the codec refused
+	EchoReplies uint64 // ICMP echo requests answered
+	EchoLimited uint64 // ICMP echo requests not answered: too many at once
 	EventsLost  uint64 // not delivered to Config.Events
 }
 
@@ -34,6 +36,8 @@ func (s *Stats) All() iter.Seq2[string, uint64] {
 			{"NotOurs", s.NotOurs},
 			{"NoRoute", s.NoRoute},
 			{"Unsendable", s.Unsendable},
+			{"EchoReplies", s.EchoReplies},
+			{"EchoLimited", s.EchoLimited},
 			{"EventsLost", s.EventsLost},
 		} {
 			if !yield(c.name, c.n) {

@@ -15,8 +15,9 @@ var (
 	ErrVersion = errors.New("unknown IP version")
 	// ErrNotTCP: an IP packet that carries another protocol.
 	ErrNotTCP = errors.New("not TCP")
-	// ErrNotICMP: an IP packet that is no ICMP error of the kinds in ICMPKind.
-	ErrNotICMP = errors.New("not an ICMP error")
+	// ErrNotICMP: an IP packet that is no ICMP message of the kind that was asked for: an
+	// error of those in ICMPKind, or an echo request.
+	ErrNotICMP = errors.New("not such an ICMP message")
 	// ErrFragment: a part of a fragmented IP packet; this package does not reassemble.
 	ErrFragment = errors.New("IP fragment")
 	// ErrKind: an option handed to the parser of another one.
