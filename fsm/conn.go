@@ -259,6 +259,7 @@ func (c *Conn) settle(now time.Time) {
 // known.
 func (c *Conn) rest(now time.Time) {
 	c.reap(now)
+	c.watchOverdue(now)
 	at := c.timers.next()
 	for _, s := range c.subflows {
 		at = sooner(at, nanos(s.flow.Deadline()))
@@ -300,6 +301,9 @@ func (c *Conn) handleTimer(now time.Time) {
 	}
 	if c.timers.expired(timerManage, t) {
 		c.manage(now, pathmgr.Event{Kind: pathmgr.Woken})
+	}
+	if c.timers.expired(timerOverdue, t) {
+		c.onOverdue(now)
 	}
 	if c.timers.expired(timerLonely, t) {
 		c.abandon(now, &LocalError{Reason: NoSubflow})

@@ -26,6 +26,7 @@ type sendState struct {
 	again    []extent // what is to be sent again on another mapping
 	recover  uint64   // what was sent before a data-level retransmission: see rtx.go
 	tries    int      // data-level retransmissions in a row
+	overdue  uint8    // questions for a DATA_ACK in a row: see overdue.go
 	probes   int      // window probes in a row
 	quietAt  int64    // when an option last came on the only subflow, as onResend saw it
 	quiet    int      // expiries since then
@@ -362,6 +363,7 @@ func (c *Conn) bind(now time.Time, s *subflow, from uint64, n int, flags sentFla
 	if fresh {
 		snd.next += uint64(n)
 	}
+	c.timers.stop(timerOverdue)
 	if !c.timers.armed(timerResend) {
 		c.armResend(now)
 	}

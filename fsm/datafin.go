@@ -115,5 +115,6 @@ func (c *Conn) finish(now time.Time) {
 	c.finished = true
 	c.timers.stop(timerResend)
 	c.timers.stop(timerPersist)
+	c.timers.stop(timerOverdue)
 	c.timers.arm(timerLinger, nanos(now)+int64(c.ep.cfg.CloseWait))
 }

@@ -42,6 +42,17 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 		// A FIN, which repeats the DATA_FIN beside it for as long as that is not known.
 		s.dataFin = s.dataFin || c.snd.finSent && !c.snd.finAcked && c.mode == multi && c.snd.next == c.snd.buf.end
 		c.dressAck(s, seg, &carried)
+	case tcp.KindAskPeer:
+		if s.overdue && c.mode == multi {
+			m = s.maps.find(out.Off)
+		}
+		if s.overdue = false; m == nil || len(c.signals) > 0 || s.dataFin || s.sendFail || s.fastOut || c.failing() {
+			m = nil
+			c.dressAck(s, seg, &carried)
+			break
+		}
+		data = c.snd.buf.slice(m.data+out.Off-m.sub, 1)
+		c.dressData(s, m, 1, seg)
 	default:
 		c.dressAck(s, seg, &carried)
 	}

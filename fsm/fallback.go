@@ -168,7 +168,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	}
 	c.rcv.pending = nil
 	c.rcv.hasFin = c.rcv.hasFin && c.rcv.finDone
-	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal, timerJoin, timerRejoin} {
+	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal, timerJoin, timerRejoin, timerOverdue} {
 		c.timers.stop(t)
 	}
 	if s != nil && len(c.snd.again) > 0 && c.nextIndex > 1 {

@@ -75,6 +75,7 @@ type Stats struct {
 	MPCurrEstab         uint64 // connections that are Multipath TCP now: a gauge
 	WinProbe            uint64 // data-level window probes sent
 	DataAckBeyond       uint64 // DATA_ACKs received of data never sent
+	DataAckAsked        uint64 // questions for a DATA_ACK that was overdue
 	InCsumErrors        uint64 // segments dropped since their TCP checksum is wrong
 	ListenOverflows     uint64 // SYNs and third packets passed over: too many wait for Accept
 	SyncookiesSent      uint64 // SYNs answered without state
@@ -162,6 +163,7 @@ func (s *Stats) All() iter.Seq2[string, uint64] {
 			{"MPCurrEstab", s.MPCurrEstab},
 			{"WinProbe", s.WinProbe},
 			{"DataAckBeyond", s.DataAckBeyond},
+			{"DataAckAsked", s.DataAckAsked},
 			{"InCsumErrors", s.InCsumErrors},
 			{"ListenOverflows", s.ListenOverflows},
 			{"SyncookiesSent", s.SyncookiesSent},

@@ -29,6 +29,7 @@ type subflow struct {
 	dataFin  bool // a DATA_FIN on an ACK of its own is to be sent
 	sendFail bool // an MP_FAIL is to be sent
 	fastOut  bool // an MP_FASTCLOSE is to be sent, on an ACK or a RST
+	overdue  bool // the next keepalive is to carry an octet: see overdue.go
 
 	anyMap  bool // a mapping was received
 	ackWide bool // the last DSN had 8 octets (R3.3.2-02)

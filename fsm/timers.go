@@ -17,6 +17,7 @@ const (
 	timerAsk                    // keepalives on withdrawn paths are not answered
 	timerRejoin                 // no subflow is left, and one is to be tried
 	timerManage                 // the path manager asked to be woken
+	timerOverdue                // a DATA_ACK is, and nothing can be sent: see overdue.go
 	numTimers
 )
 

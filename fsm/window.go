@@ -86,7 +86,8 @@ func (c *Conn) dataAcked(now time.Time, a uint64) {
 	progress := a > snd.una
 	snd.una = max(snd.una, a)
 	if progress {
-		c.rejoins = 0
+		c.rejoins, snd.overdue = 0, 0
+		c.timers.stop(timerOverdue)
 	}
 	snd.tries = 0
 	snd.advanced = true

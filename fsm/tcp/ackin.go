@@ -142,7 +142,7 @@ func (f *Flow) applySACK(t, ack int64, o *optionSet, d *delivery) {
 	for k := range o.blocks {
 		l, r := f.sndOff(o.sack[k].Left), f.sndOff(o.sack[k].Right)
 		if k == 0 && f.isDSACK(l, r, ack, o) {
-			d.dsack = true
+			d.dsack = r != f.keep.octet || l != r-1 // that one was meant to be a duplicate
 			f.stats.DSACKRecv++
 			continue
 		}

@@ -114,7 +114,7 @@ func (f *Flow) choose(t int64) (Out, bool) {
 	}
 	switch {
 	case f.keep.pending || f.keep.asked:
-		return Out{Kind: KindAskPeer}, true
+		return Out{Kind: KindAskPeer, Off: uint64(max(f.snd.nxt-1, 0))}, true
 	case f.ack.due:
 		return Out{Kind: KindAck}, true
 	}
@@ -342,6 +342,11 @@ func (f *Flow) Commit(now time.Time, out *Out, seg *wire.Segment, data []byte) b
 	case KindAskPeer:
 		f.keep.pending, f.keep.asked = false, false
 		f.stats.KeepAlive++
+		f.keep.octet = 0
+		if len(data) > 0 {
+			seg.Payload = data[:1]
+			f.keep.octet = int64(out.Off) + 1
+		}
 	}
 	if f.sackOK {
 		seg.Options = f.appendSACK(seg.Options)

@@ -638,6 +638,31 @@ func TestKeepAlive(t *testing.T) { // RFC 9293 section 3.8.4, MUST-24 to MUST-27
 	b.wantQuiet("off by default", 100*time.Hour)
 }
 
+// RFC 9293 section 3.8.4: a keepalive may carry an octet, here the last one sent. The
+// D-SACK that answers it tells of no spurious retransmission (RFC 8985 section 6.2).
+func TestAskingWithAnOctet(t *testing.T) {
+	b := newBench(t, sackOnly)
+	b.open("<mss 1000, sackOK>")
+	b.segments(1)
+	b.wait(100 * time.Millisecond)
+	b.inject(". 1:1(0) ack 1001")
+	f := b.c.flow
+	f.AskPeer()
+	seg := wire.Segment{Options: make([]byte, 0, wire.MaxOptions)}
+	out, ok := f.Poll(b.now, &seg)
+	require.True(t, ok)
+	require.Equal(t, Out{Kind: KindAskPeer, Off: 999}, out)
+	require.True(t, f.Commit(b.now, &out, &seg, []byte("zz")))
+	require.Equal(t, "z", string(seg.Payload))
+	require.Equal(t, benchISS+1000, seg.Seq)
+	b.inject(". 1:1(0) ack 1001 <sack 1000:1001>")
+	require.EqualValues(t, 1, b.stats().DSACKRecv)
+	require.Zero(t, f.rack.mult)
+	b.wantIdle("nothing was lost")
+	b.inject(". 1:1(0) ack 1001 <sack 501:1001>")
+	require.EqualValues(t, 1, f.rack.mult, "another duplicate counts")
+}
+
 func TestPathMTUFromICMP(t *testing.T) { // RFC 1191, RFC 5927 section 4
 	b := newBench(t, bare, reno)
 	b.open("<mss 1460>")
