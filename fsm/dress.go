@@ -63,6 +63,11 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 		// One sum for both checksums (paper section 3.3.6, P-3.3.6-03).
 		seg.Sum, seg.PayloadSum = wire.SumGood, m.payload
 	}
+	if m != nil && m.data+(out.Off-m.sub)+uint64(len(seg.Payload)) < c.snd.buf.end {
+		// RFC 9293 section 3.9.1.2: more follows, as the flow cannot know, and receivers
+		// that join segments do so up to a PSH.
+		seg.Flags &^= wire.PSH
+	}
 	c.sentOn(s, out.Kind, &carried)
 	return true
 }

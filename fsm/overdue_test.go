@@ -14,7 +14,7 @@ func fullBuffer(t *testing.T) *bench {
 	n, err := b.conn.Write(b.now, make([]byte, 3000))
 	assert.NoError(t, err)
 	assert.Equal(t, 2000, n)
-	b.want("the first part", "P. 1:1433(1432) ack 7 <dss dsn8=O+0 ssn=1 dll=1432>")
+	b.want("the first part", ". 1:1433(1432) ack 7 <dss dsn8=O+0 ssn=1 dll=1432>")
 	b.want("the rest", "P. 1433:2001(568) ack 7 <dss dsn8=O+1432 ssn=1433 dll=568>")
 	b.now = b.now.Add(100 * time.Microsecond)
 	b.inject(". 7:7(0) ack 2001 <dss dack8=O+0>")
