@@ -262,6 +262,8 @@ func (c *Conn) dressSignals(s *subflow, seg *wire.Segment, d *wire.DSS, w *carri
 		var room [wire.MaxOptions]byte
 		o, err := g.append(append(room[:0], seg.Options...), s)
 		switch {
+		case err != nil && c.failing():
+			// MP_FAIL is on every ACK, and if it is answered there will be no signals.
 		case err != nil && len(seg.Options) > 12:
 			w.later = true // something else is on this one
 		case err != nil:

@@ -46,3 +46,28 @@ func TestNoJoinOnTheWordOfOurOwnDataFin(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// RFC 9293 section 3.8.6.1, R3.3.4-01: the octet of a window probe dies with its subflow,
+// and so may the news that the window is open. The other subflow, whose window is closed,
+// too, asks.
+func TestProbeDiesWithItsSubflow(t *testing.T) {
+	for at := 100 * time.Millisecond; at < 1200*time.Millisecond; at += 60 * time.Millisecond {
+		for k := range time.Duration(2) {
+			s := &scene{seed: 1, strict: true, boxes: []string{quickLink}, up: 44_000, pause: 44_000,
+				set: func(i int, c *Config) {
+					if i == 1 {
+						c.ReceiveBuffer = 5769
+					}
+				},
+				story: []deed{{what: pathJoined, at: 50 * time.Millisecond}, {what: pathJoined, at: 90 * time.Millisecond}, {what: flowReset, at: at, until: k}}}
+			w, err := s.play(t, false, false)
+			if err == nil {
+				err = w.whole()
+			}
+			if err != nil {
+				s.explain(t, err)
+				return
+			}
+		}
+	}
+}

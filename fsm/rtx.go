@@ -55,6 +55,7 @@ func (c *Conn) onResend(now time.Time) {
 			}
 			snd.recover = snd.next
 			c.resendHead(now)
+			c.askClosed()
 		case c.only() == nil:
 			snd.tries++
 			c.resendElsewhere(now)
@@ -64,6 +65,17 @@ func (c *Conn) onResend(now time.Time) {
 		c.sendDataFin(now)
 	}
 	c.armResend(now)
+}
+
+// askClosed asks for the window on the subflows that can carry nothing because it is
+// closed. What is to be sent again may be the octet of a window probe whose subflow has
+// died, and with it the news that the window is open.
+func (c *Conn) askClosed() {
+	for _, s := range c.subflows {
+		if c.sendable(s) && s.flow.InFlight() == 0 && s.flow.PeerWindow() == 0 {
+			s.flow.AskPeer()
+		}
+	}
 }
 
 // vanished looks, on the only subflow, for a path that no longer passes options or a
