@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/pathmgr"
@@ -442,6 +443,7 @@ func (c *Conn) takeRemove(now time.Time, id uint8) {
 			break
 		}
 	}
+	c.ways = slices.DeleteFunc(c.ways, func(w way) bool { return w.peerID == id })
 	for _, s := range c.subflows {
 		if s.up && s.join.peerID == id {
 			known = true

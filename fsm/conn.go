@@ -56,10 +56,14 @@ type Conn struct {
 	subflows      []*subflow
 	halfJoins     []uint32 // places in Endpoint.joins
 	nextIndex     int
-	turn          int // the subflow polled first
+	several       bool // there was another subflow than the first that data of the peer's could be on
+	turn          int  // the subflow polled first
 	signals       []signal
 	remoteAddrs   []RemoteAddr
 	rejoins       uint8       // tries since a subflow was up
+	awaitEnd      int64       // see awaits
+	noReturn      bool        // ...and none between the two first addresses: the peer said so
+	ways          []way       // other pairs of addresses that joins worked between
 	mgr           *managed    // nil: passive, or not yet
 	localAddrs    []localAddr // our addresses but the first, with their ids
 	sched         sched.Scheduler

@@ -46,6 +46,10 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 		return
 	}
 	c.happened(SubflowDown)
+	if s.join.pre && !s.refused(err) {
+		c.ep.stats.MPJoinNoAnswer++
+		c.notAlone(s) // the peer may have taken our proof
+	}
 	c.abandonData(now, s)
 	if x := c.only(); x != nil && !x.joined && s.join.active && !s.worked {
 		c.snd.again = c.snd.again[:0] // nothing else ever had any: TCP repeats it there

@@ -259,7 +259,7 @@ func (c *Conn) takeDSS(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 			s.held.forget(off, len(seg.Payload))
 		}
 	}
-	if c.fb.failed && c.nextIndex > 1 && m.Sub >= c.fb.sub && m.Data-m.Sub != c.fb.data-c.fb.sub {
+	if c.fb.failed && c.several && m.Sub >= c.fb.sub && m.Data-m.Sub != c.fb.data-c.fb.sub {
 		// What follows the failed mapping is not in the order of the stream: other
 		// subflows had the rest (R3.7-12).
 		c.ep.stats.FallbackFailed++
@@ -564,8 +564,11 @@ func (c *Conn) subflowClosed(now time.Time, s *subflow, o *options) {
 // heardOption notes that seg has an option. Where octets without one are held, only a
 // segment from behind them tells anything: others were merely late.
 func (s *subflow) heardOption(t int64, seg *wire.Segment) {
+	if off, ok := (dataseq.Subflow{ISN: s.flow.ISS()}).Off(s.flow.Acked(), seg.Ack); ok && off >= s.flow.Acked() {
+		s.bare = 0 // it acknowledges what was acknowledged without
+	}
 	if s.held.bare > 0 {
-		off, ok := dataseq.Subflow{ISN: s.flow.IRS()}.Off(s.flow.Received(), seg.Seq)
+		off, ok := s.segmentOff(seg)
 		if !ok || off < s.held.bareTo {
 			return
 		}

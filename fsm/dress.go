@@ -261,6 +261,9 @@ func (c *Conn) resetSubflow(now time.Time, s *subflow, why wire.ResetReason) {
 	if s.doomed {
 		return
 	}
+	if s.join.pre {
+		c.notAlone(s) // the peer may have taken our proof
+	}
 	s.doomed, s.up = true, false
 	s.reset = resetOption{has: c.mode == multi || s.join.active, reason: uint8(why)}
 	c.ep.trace(now, c, "reset subflow: "+why.String())

@@ -30,13 +30,56 @@ type fallback struct {
 // sole reports whether s is the only subflow that data can be on. Joins that are not
 // proven do not count: they end with a fallback. But the peer may have our proof
 // already, have repeated data there, and reset s for what it lacks.
-func (c *Conn) sole(s *subflow) bool {
+func (c *Conn) sole(s *subflow) bool { return c.last(s) && !c.proving() }
+
+// last reports whether no subflow but s is up.
+func (c *Conn) last(s *subflow) bool {
 	for _, x := range c.subflows {
-		if x != s && (x.up || x.join.pre || x.maps.len() > 0) && !x.doomed {
+		if x != s && (x.up || x.maps.len() > 0) && !x.doomed {
 			return false
 		}
 	}
 	return s.up
+}
+
+// proving reports whether a join of ours waits to hear that the peer has our proof.
+func (c *Conn) proving() bool {
+	for _, x := range c.subflows {
+		if x.join.pre && !x.doomed {
+			return true
+		}
+	}
+	return false
+}
+
+// awaits reports whether to put off a fallback that nobody asked for, since a join of the
+// peer's was answered and its proof may be on its way: with another subflow there is no
+// need for a fallback, and the peer, who has sent its proof, could not tell what became of
+// it. Only so long: whoever knows the token can send SYNs.
+func (c *Conn) awaits(now time.Time) bool {
+	for _, k := range c.halfJoins {
+		if h := c.ep.joins.at(k); h.SYNs() > 0 && h.Backoff() == 0 {
+			if c.awaitEnd == 0 {
+				c.awaitEnd = nanos(now) + maxAwait
+			}
+			return nanos(now) < c.awaitEnd
+		}
+	}
+	return false
+}
+
+// maxAwait is for how long a fallback is put off for joins that do not come up.
+const maxAwait = int64(2 * time.Second)
+
+// notAlone notes that data of the peer's may be on s, beside all others of which that is
+// so.
+func (c *Conn) notAlone(s *subflow) {
+	c.several = true
+	for _, x := range c.subflows {
+		if x != s && !x.doomed && (x.up || x.join.pre) {
+			x.shared, s.shared = true, s.shared || x.up
+		}
+	}
 }
 
 // raw reports whether octets of s are taken in subflow order, without mappings.
@@ -57,7 +100,7 @@ func (c *Conn) contiguous(s *subflow) bool {
 	if s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0) {
 		return false
 	}
-	return !s.shared && c.inOrder(s) && (c.rcv.finDone && c.nextIndex > 1 || c.based(s) && c.whole(s))
+	return !s.shared && c.inOrder(s) && (c.rcv.finDone && c.several && s.proven() || c.based(s) && c.whole(s))
 }
 
 // based reports whether it is known where in the stream the octets behind the last mapping
@@ -101,7 +144,7 @@ func (c *Conn) boundTo(s *subflow) uint64 {
 
 // inOrder is ordered for a connection that ever had another subflow. With one only there
 // are other ways to tell.
-func (c *Conn) inOrder(s *subflow) bool { return c.nextIndex == 1 || c.ordered(s) }
+func (c *Conn) inOrder(s *subflow) bool { return !c.several || c.ordered(s) }
 
 // whole is contiguous for a peer that says itself that its stream goes on in subflow
 // order.
@@ -171,7 +214,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal, timerJoin, timerRejoin, timerOverdue} {
 		c.timers.stop(t)
 	}
-	if s != nil && len(c.snd.again) > 0 && c.nextIndex > 1 {
+	if s != nil && len(c.snd.again) > 0 && c.several {
 		c.snd.next = c.boundTo(s) // the rest, repeated, is as good as new
 	}
 	c.snd.again, c.signals = nil, nil
@@ -227,6 +270,9 @@ func (c *Conn) takeRaw(off uint64, p []byte, s *subflow) (kept int) {
 // fallBackSender falls back because the peer's segments have lost their options. The
 // infinite mapping tells a peer whose segments have not (R3.7-04).
 func (c *Conn) fallBackSender(now time.Time, s *subflow) bool {
+	if c.awaits(now) {
+		return false
+	}
 	if !c.ordered(s) || !c.sole(s) || !c.contiguous(s) {
 		// The only subflow carries data twice, or something was given up: no TCP could
 		// make a stream of it. The peer may merely be in doubt, so be slow to despair.
@@ -317,7 +363,7 @@ func (c *Conn) badChecksum(now time.Time, s *subflow, m dataseq.Mapping) {
 // known, and not a part of them of which subflows that are gone had the rest; and the same
 // of our own octets there, as a fallback is one of both directions.
 func (c *Conn) alone(s *subflow, m dataseq.Mapping) bool {
-	return c.nextIndex == 1 || s.endData == c.rcv.top && s.endData-s.end == m.Data-m.Sub && c.ordered(s)
+	return !c.several || s.endData == c.rcv.top && s.endData-s.end == m.Data-m.Sub && c.ordered(s)
 }
 
 // plausible reports whether m, whose checksum is wrong, goes on where the mappings did

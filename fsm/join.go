@@ -224,6 +224,9 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 	for _, x := range c.subflows {
 		x.joined = true
 	}
+	c.notAlone(s)
+	c.noteWay(s)
+	c.awaitEnd = 0
 	s.optAt = nanos(now)
 	c.openWindow(now)
 	c.happened(SubflowUp | Writable)
@@ -235,6 +238,16 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 	c.timers.stop(timerRejoin)
 	c.withdrawLost(now)
 	c.manage(now, pathmgr.Event{Kind: pathmgr.SubflowUp, Local: s.id.local, Remote: s.id.remote})
+}
+
+// proven reports whether s is the first subflow, or one on which a DATA_ACK came. On
+// another a fallback would be a guess (R3.7-03).
+func (s *subflow) proven() bool { return !s.join.active || s.join.proven }
+
+// refused reports whether the peer never took the proof on s, a join that err ended.
+func (s *subflow) refused(err error) bool {
+	e, ok := err.(*tcp.PeerError)
+	return ok && e.Reason == tcp.Reset && s.rst.has
 }
 
 // onJoin sends the third ACK of joins again until it is answered (R3.2-13).

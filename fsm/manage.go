@@ -116,14 +116,66 @@ func (c *Conn) subflowLost(now time.Time, s *subflow, err error) {
 // the end, here it need not be. The path is the one that failed, so a reset that says
 // that there is no use is heeded (section 3.6), but for the one that blames a box.
 func (c *Conn) tryAgain(now time.Time, s *subflow, err error) {
-	if !c.opener || c.ep.cfg.NoRejoin || c.peerNoJoin || s.rst.has && !s.rst.Transient && s.rst.MPTCPRst.Reason.Known() != wire.ResetMiddlebox {
+	if s.rst.has && !s.rst.Transient && s.rst.MPTCPRst.Reason.Known() != wire.ResetMiddlebox {
+		if s.id.local.Addr() == c.local.Addr() && s.id.remote == c.remote {
+			c.noReturn = true
+		}
+		c.ways = slices.DeleteFunc(c.ways, func(w way) bool { return w.same(s) })
+	}
+	if _, ok := err.(*tcp.PeerError); !ok && !(s.doomed && s.reset.reason == uint8(wire.ResetMiddlebox)) {
 		return
 	}
-	if _, ok := err.(*tcp.PeerError); !ok && !(s.doomed && s.reset.reason == uint8(wire.ResetMiddlebox)) || c.rejoins >= maxRejoins {
+	if !c.timers.armed(timerRejoin) {
+		c.armRejoin(now)
+	}
+}
+
+// armRejoin sets the time of the next try, if there is to be one.
+func (c *Conn) armRejoin(now time.Time) {
+	if !c.opener || c.ep.cfg.NoRejoin || c.rejoins >= maxRejoins || len(c.returns()) == 0 {
 		return
 	}
 	c.timers.arm(timerRejoin, nanos(now)+int64(firstRejoin)<<c.rejoins)
 	c.rejoins++
+}
+
+// way is a pair of addresses between which a join worked.
+type way struct {
+	local  netip.Addr
+	remote netip.AddrPort
+	peerID uint8
+}
+
+func (w way) same(s *subflow) bool { return w.local == s.id.local.Addr() && w.remote == s.id.remote }
+
+// maxWays bounds those that are remembered.
+const maxWays = 4
+
+// noteWay notes that a join worked.
+func (c *Conn) noteWay(s *subflow) {
+	if s.id.local.Addr() == c.local.Addr() && s.id.remote == c.remote || !s.join.opener {
+		return
+	}
+	c.ways = slices.DeleteFunc(c.ways, func(w way) bool { return w.same(s) })
+	c.ways = append(c.ways, way{s.id.local.Addr(), s.id.remote, s.join.peerID})
+	if len(c.ways) > maxWays {
+		c.ways = slices.Delete(c.ways, 0, 1)
+	}
+}
+
+// returns are the pairs of addresses by which a connection may be opened again: the first
+// ones, and those of joins that worked, but not from an address that is gone.
+func (c *Conn) returns() []way {
+	var q []way
+	if !c.peerNoJoin && !c.noReturn {
+		q = append(q, way{c.local.Addr(), c.remote, 0})
+	}
+	for _, w := range c.ways {
+		if !c.ep.pathDown(w.local) {
+			q = append(q, w)
+		}
+	}
+	return q
 }
 
 const (
@@ -131,11 +183,25 @@ const (
 	maxRejoins  = 5 // in 31 s, of the 60 that a connection is kept
 )
 
-// onRejoin is the time to try.
+// onRejoin is the time to try, between one pair of addresses after the other. Joins that
+// something else began and that are not up yet may never be.
 func (c *Conn) onRejoin(now time.Time) {
-	if c.anyUp() == nil && len(c.subflows) == 0 && c.timers.armed(timerLonely) {
-		_ = c.Join(now, netip.AddrPortFrom(c.local.Addr(), 0), c.remote, false)
+	if c.anyUp() != nil || !c.timers.armed(timerLonely) {
+		return
 	}
+	q := c.returns()
+	for i := range q {
+		w := q[(int(c.rejoins)-1+i)%len(q)]
+		if !c.joining(w) && c.Join(now, netip.AddrPortFrom(w.local, 0), w.remote, false) == nil {
+			break
+		}
+	}
+	c.armRejoin(now)
+}
+
+// joining reports whether a join between w is under way.
+func (c *Conn) joining(w way) bool {
+	return slices.ContainsFunc(c.subflows, func(s *subflow) bool { return w.same(s) && !s.doomed })
 }
 
 // heardReset is the MP_TCPRST of a RST that came.

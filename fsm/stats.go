@@ -38,6 +38,7 @@ type Stats struct {
 	MPJoinAckHMacFailure    uint64 // ...whose HMAC is wrong or missing
 	MPJoinRejected          uint64 // joins refused by policy or for want of room
 	MPJoinEvicted           uint64 // half-open joins given up for others
+	MPJoinNoAnswer          uint64 // joins of ours that ended before the peer said whether it took their proof
 
 	DSSNotMatching      uint64 // mappings that contradict an earlier one
 	DSSCorruptionReset  uint64 // subflows reset for what their mappings said
@@ -127,6 +128,7 @@ func (s *Stats) All() iter.Seq2[string, uint64] {
 			{"MPJoinAckHMacFailure", s.MPJoinAckHMacFailure},
 			{"MPJoinRejected", s.MPJoinRejected},
 			{"MPJoinEvicted", s.MPJoinEvicted},
+			{"MPJoinNoAnswer", s.MPJoinNoAnswer},
 			{"DSSNotMatching", s.DSSNotMatching},
 			{"DSSCorruptionReset", s.DSSCorruptionReset},
 			{"MappingsFull", s.MappingsFull},

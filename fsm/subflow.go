@@ -19,7 +19,7 @@ type subflow struct {
 	up     bool  // data may flow: behind the handshake and, of a join, the fourth ACK
 	worked bool  // it was up
 	joined bool  // another was up beside it
-	shared bool  // there was another beside it: the peer may have repeated data here
+	shared bool  // data of the peer's may have been on another beside it, and be repeated here
 	doomed bool  // reset by us; only the RST is still to be sent
 	fin    bool  // our FIN was asked for
 	closed bool  // the peer's FIN was dealt with

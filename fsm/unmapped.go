@@ -38,13 +38,16 @@ type heldPiece struct {
 //
 // RFC 8684 section 3.3.1 says that they SHOULD be acknowledged (R3.3.1-09), and so
 // they are where there are other subflows to send them on. docs/fsm.md has the reasons.
-func (c *Conn) withholds(s *subflow) bool { return c.sole(s) && c.contiguous(s) }
+//
+// While a join of ours waits for the answer to its proof it is not known whether there
+// is another subflow; the octets wait, too.
+func (c *Conn) withholds(s *subflow) bool { return c.last(s) && c.contiguous(s) }
 
 // takeUnmapped takes octets that no mapping covers, and holds them for a while in case
 // their mapping is on another segment (R3.3.1-10). It returns how many were kept, and
 // whether the connection fell back so that they are to be taken again.
 func (c *Conn) takeUnmapped(now time.Time, s *subflow, off uint64, p []byte, o *options) (kept int, again bool) {
-	if !s.anyMap && !o.data() && c.nextIndex == 1 && c.sole(s) {
+	if !s.anyMap && !o.data() && !c.several && c.sole(s) && !c.awaits(now) {
 		// The sender has to map every segment until it hears a DATA_ACK (R3.7-02): a
 		// first one without any option has lost it, or was never dressed.
 		c.fb.announce = true // our own segments may have kept their options
@@ -133,7 +136,7 @@ func (c *Conn) withhold(now time.Time, s *subflow, off uint64, p []byte, o *opti
 	if h.octets == known && !o.data() {
 		h.copies = min(h.copies, 254) + 1
 	}
-	if !c.hopeless(nanos(now), s) {
+	if !c.hopeless(nanos(now), s) || !c.sole(s) || c.awaits(now) {
 		return false
 	}
 	c.fb.announce = true
@@ -203,7 +206,7 @@ func (c *Conn) onUnmapped(now time.Time) {
 		case nanos(now) < s.held.since+rto:
 			next = sooner(next, s.held.since+rto)
 		case c.withholds(s) && s.held.acked == 0:
-			if c.hopeless(nanos(now), s) {
+			if c.hopeless(nanos(now), s) && c.sole(s) && !c.awaits(now) {
 				c.fb.announce = true
 				c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
 				return
@@ -246,7 +249,7 @@ func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	s.dropped, s.owed = true, max(s.owed, until)
 	s.flow.RequestAck() // the DATA_ACK shows what is missing
 	limit := c.ep.cfg.MaxUnmapped
-	if !c.sole(s) || c.nextIndex > 1 {
+	if !c.sole(s) || c.several {
 		limit /= 8 // there is something better, or a join is
 	}
 	if gone && s.givenUp > limit || s.givenUp > max(c.ep.cfg.ReceiveBuffer, c.ep.cfg.MaxUnmapped) {
