@@ -90,17 +90,17 @@ func (c *Conn) awaited(now time.Time, s *subflow, seg *wire.Segment, o *options)
 	}
 	off, ok := s.segmentOff(seg)
 	end := off + uint64(len(seg.Payload))
-	if !ok || end > s.flow.Received() {
+	was := c.fb.await
+	if !ok || end > s.flow.Received() && was != awaitProbe {
 		return
 	}
 	infinite := o.hasDSS && o.dss.Flags.Has(wire.DSSMap) && o.dss.DataLen == 0
-	was := c.fb.await
 	switch {
-	case len(seg.Payload) == 0:
-		if was != awaitProbe || off+1 != s.flow.Received() {
-			return
-		}
+	case len(seg.Payload) == 0 && (was != awaitProbe || off+1 != s.flow.Received()):
+		return
+	case len(seg.Payload) == 0, end > s.flow.Received():
 		c.fb.await, c.fb.pieces = awaitPiece, 0 // it asks for room
+		c.timers.stop(timerUnmapped)
 	case was == awaitInfinite && !infinite:
 		return // sent before the MP_FAIL was heard
 	case was == awaitProbe && !infinite:

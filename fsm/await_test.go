@@ -62,6 +62,16 @@ func TestInfiniteMappingInPieces(t *testing.T) { // R3.7-09, R3.7-12
 	}
 }
 
+// Others ask at a closed window with an octet that there is no room for.
+func TestProbeBehindFailedChecksum(t *testing.T) {
+	b := failed(t)
+	b.inject(". 1005:1005(0) ack 1 <dss dack8=O+0, mp_fail dsn=O+0>")
+	b.wait(250 * time.Millisecond)
+	b.want("nothing came: the window is closed", ". 1:1(0) ack 1005 win 0")
+	b.inject("P. 700000:700001(1) ack 1 <dss dsn8=P+1004 ssn=1005 dll=0 sum=0000>")
+	b.want("there is something", ". 1:1(0) ack 1005 win 1024")
+}
+
 // The peer has nothing more to send, so that it has no segment for an infinite mapping: its
 // DATA_FIN shows that all is here, and is acknowledged, or it would be repeated.
 func TestDataFinAfterFailedChecksum(t *testing.T) { // R3.7-09, R3.3.3-03
