@@ -2,6 +2,7 @@ package peer
 
 import (
 	"io"
+	"time"
 
 	"github.com/mptcp-go/mptcp/fsm"
 	"github.com/mptcp-go/mptcp/pcap"
@@ -30,6 +31,8 @@ type Config struct {
 	// goroutine of its own. It may call the stack. Events that it is too slow for are
 	// kept, up to 65536, and dropped beyond (Stats.EventsLost).
 	Events func(Event)
+
+	clock func() time.Time // of tests; nil: steadyClock
 }
 
 const maxEvents = 1 << 16

@@ -299,17 +299,21 @@ func (c *Conn) setDeadline(t time.Time, halves ...*half) error {
 	return nil
 }
 
-// setDeadline has whoever waits look at the time when it has come.
+// setDeadline has whoever waits look at the time when it has come. How long that is from now
+// is decided here and once, by the stack's clock: the system's may be set meanwhile, and t may
+// have no reading of one that cannot.
 func (h *half) setDeadline(s *Stack, t time.Time) {
-	h.deadline = t
 	if h.timer != nil {
 		h.timer.Stop()
 		h.timer = nil
 	}
 	if t.IsZero() {
+		h.deadline = t
 		return
 	}
+	now := s.now()
 	d := time.Until(t)
+	h.deadline = now.Add(d)
 	if d <= 0 {
 		h.wake()
 		return

@@ -16,10 +16,10 @@ import (
 
 // Stack is a host in user space. All methods may be called from any goroutine.
 type Stack struct {
-	start time.Time // the clock does not jump with the system's
-	done  chan struct{}
-	kick  chan struct{} // the deadline came closer
-	wg    sync.WaitGroup
+	now  func() time.Time // a clock that only goes forward, and does not jump with the system's
+	done chan struct{}
+	kick chan struct{} // the deadline came closer
+	wg   sync.WaitGroup
 
 	mu        sync.Mutex
 	cfg       Config
@@ -57,8 +57,11 @@ func New(cfg Config) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{start: time.Now(), done: make(chan struct{}), kick: make(chan struct{}, 1), cfg: cfg, ep: ep,
+	s := &Stack{now: cfg.clock, done: make(chan struct{}), kick: make(chan struct{}, 1), cfg: cfg, ep: ep,
 		conns: map[*fsm.Conn]*Conn{}, listeners: map[*Listener]bool{}}
+	if s.now == nil {
+		s.now = steadyClock()
+	}
 	s.handle = ep.HandleSegment
 	s.ephemeral = uint16(s.cfg.Endpoint.Rand.Uint64())
 	s.events.init(cfg.Events)
@@ -71,8 +74,11 @@ func New(cfg Config) (*Stack, error) {
 	return s, nil
 }
 
-// now is a clock that only goes forward.
-func (s *Stack) now() time.Time { return s.start.Add(time.Since(s.start)) }
+// steadyClock begins with the system's time and then only goes forward.
+func steadyClock() func() time.Time {
+	start := time.Now()
+	return func() time.Time { return start.Add(time.Since(start)) }
+}
 
 // AddLink adds a link, which belongs to the stack from now on: Close closes it. Each
 // address of the link is a path. The error is net.ErrClosed.
