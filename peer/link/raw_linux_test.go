@@ -240,6 +240,11 @@ func TestRawKeepsOutWhatIsNotOurs(t *testing.T) {
 	fragment := segment(t, "10.7.0.8:1", "10.7.0.9:1", 10, 0)
 	fragment.Data[6] = 0x20
 	six := segment(t, "[2001:db8:7::8]:6", "[2001:db8:7::9]:6", 10, 0)
+	// In a VLAN, which is another network with an interface of its own.
+	tagged := make([]byte, ethSize, 100)
+	putEthernet(tagged, broadcast, hwAddr{2, 0, 0, 0, 0, 9}, 0x8100)
+	tagged = append(append(tagged, 0, 10, ethIPv4>>8, ethIPv4&0xff), segment(t, "10.7.0.8:3", "10.7.0.9:3", 10, 0).Data...)
+	other.(*raw).sendFrame(tagged)
 	last := segment(t, "10.7.0.8:4", "10.7.0.9:4", 10, 0)
 	require.NoError(t, other.Send([]Packet{udp, fragment, segment(t, "10.7.0.8:1", "10.7.0.10:1", 0, 0), six, last}))
 	var got []Packet
