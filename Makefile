@@ -5,8 +5,9 @@ SOAK ?= 1000000
 soak:
 	SOAK=$(SOAK) go test ./fsm -run '^TestSoak$$' -count=1 -v -timeout 0
 
-# Every pair of middleboxes and 20,000 triples, by direction, moment, version and checksums.
+# Every pair of middleboxes and 20,000 triples, on one path and on a path each of two to four,
+# by direction, moment, version and checksums.
 sweep:
-	MPTCP_SWEEP=1 go test ./fsm -run '^(TestMatrix|TestSilentPeer)$$' -count=1 -v -timeout 0
+	MPTCP_SWEEP=1 go test ./fsm -run '^(TestMatrix|TestMatrixManyPaths|TestSilentPeer)$$' -count=1 -v -timeout 0
 
 .PHONY: soak sweep

@@ -63,7 +63,7 @@ func (s *scene) meddler(d dice) string {
 }
 
 // chains are the boxes of all paths.
-func (s *scene) chains() string { return fmt.Sprint(s.boxes, s.late, s.others) }
+func (s *scene) chains() string { return fmt.Sprint(s.boxes, s.late, s.others, s.otherLate) }
 
 // storyOf draws what happens to the paths. The first, where it does no harm and others
 // may, is not given up for them, only cut for a while.

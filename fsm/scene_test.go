@@ -22,27 +22,28 @@ import (
 // can be played with Multipath TCP or, as the oracle, with plain TCP; silently, or
 // with all that is needed to explain it.
 type scene struct {
-	seed     uint64
-	boxes    []string   // of the first path, from the client to the server, links included
-	others   [][]string // further paths
-	joins    int        // so many of them are joined as soon as that is possible
-	story    []deed     // what happens to the paths
-	late     []string   // boxes that come in mid-connection, in front of the others
-	lateAt   int        // ...when the two ends have read that many octets together
-	set      func(side int, c *Config)
-	up, down int
-	chunk    int    // octets per Write; 0: as many as fit
-	pause    int    // the server reads nothing before the client wrote so many octets
-	half     [2]int // an end closes its side only when it has read so many octets
-	silent   [2]bool
-	silentAt int            // ...when it has read so many octets, or at the first segment without a mapping
-	strict   bool           // hold every segment against the invariants (see witness)
-	wrapTCP  bool           // sequence numbers of the first subflow wrap on the way...
-	wrap32   bool           // ...and DSNs around 2^32...
-	wrap64   bool           // ...or around 2^64
-	script   func(w *world) // called before the first segment
-	payload  func(n int, seed uint64) []byte
-	limit    time.Duration
+	seed      uint64
+	boxes     []string   // of the first path, from the client to the server, links included
+	others    [][]string // further paths
+	joins     int        // so many of them are joined as soon as that is possible
+	story     []deed     // what happens to the paths
+	late      []string   // boxes that come in mid-connection, in front of the others
+	otherLate [][]string // the same on further paths
+	lateAt    int        // ...when the two ends have read that many octets together
+	set       func(side int, c *Config)
+	up, down  int
+	chunk     int    // octets per Write; 0: as many as fit
+	pause     int    // the server reads nothing before the client wrote so many octets
+	half      [2]int // an end closes its side only when it has read so many octets
+	silent    [2]bool
+	silentAt  int            // ...when it has read so many octets, or at the first segment without a mapping
+	strict    bool           // hold every segment against the invariants (see witness)
+	wrapTCP   bool           // sequence numbers of the first subflow wrap on the way...
+	wrap32    bool           // ...and DSNs around 2^32...
+	wrap64    bool           // ...or around 2^64
+	script    func(w *world) // called before the first segment
+	payload   func(n int, seed uint64) []byte
+	limit     time.Duration
 }
 
 // play builds the world and runs it until both applications have read to the end. The
@@ -212,16 +213,18 @@ func (s *scene) apps(w *world, at int) {
 		octets = stream
 	}
 	w.app[0].out, w.app[1].out = octets(s.up, 1), octets(s.down, 2)
-	come := s.late
+	come := append([][]string{s.late}, s.otherLate...)
 	if s.pause > 0 {
 		w.w.After(time.Minute, func() { w.app[1].hold = false }) // buffers may be too small for so much
 	}
 	for i, a := range w.app {
 		a.hold = i == 1 && s.pause > 0
 		a.watch = func() {
-			if len(come) > 0 && w.app[0].in.Len()+w.app[1].in.Len() >= s.lateAt {
-				for k, el := range elements(w.t, come) {
-					w.path.Insert(at+k, el)
+			if w.app[0].in.Len()+w.app[1].in.Len() >= s.lateAt {
+				for i, boxes := range come {
+					for k, el := range elements(w.t, boxes) {
+						w.paths[i].Insert(at+k, el)
+					}
 				}
 				come = nil
 			}
@@ -283,7 +286,7 @@ func (s *scene) explain(t testing.TB, why error) {
 		}
 	}
 	t.Log(why)
-	t.Errorf("seed %d boxes %q late %q at %d others %q joins %d story %v up %d down %d silent %v: %v\ncapture: %s\n%s\n%s", s.seed, s.boxes, s.late, s.lateAt, s.others,
+	t.Errorf("seed %d boxes %q late %q %q at %d others %q joins %d story %v up %d down %d silent %v: %v\ncapture: %s\n%s\n%s", s.seed, s.boxes, s.late, s.otherLate, s.lateAt, s.others,
 		s.joins, s.story, s.up, s.down, s.silent, why, file, w.dump(0), w.dump(1))
 }
 
