@@ -57,8 +57,9 @@ func TestLiveBackup(t *testing.T) {
 		for _, family := range []int{4, 6} {
 			t.Run(fmt.Sprintf("%s/IPv%d", k.name, family), func(t *testing.T) {
 				t.Parallel()
-				v := newLive(t, liveConfig{paths: 2, family: family, faulty: true, config: Config{Endpoint: fsm.Config{CloseWait: 3 * time.Second}}})
+				v := newLive(t, liveConfig{paths: 2, family: family, faulty: true, config: Config{Endpoint: fsm.Config{CloseWait: time.Second, StaleAfter: 1}}})
 				v.kernel.Limits(8, 8)
+				v.kernel.Sysctl("net.mptcp.stale_loss_cnt", "1") // timeouts until a path is left: 4 here as there, three seconds
 				if k.prepare != nil {
 					k.prepare(v)
 				}

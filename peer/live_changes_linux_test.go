@@ -162,7 +162,7 @@ func TestLiveChanges(t *testing.T) {
 					t.Run(fmt.Sprintf("%s/%s/IPv%d/%s", k.name, subflowWays[way].name, family, kind), func(t *testing.T) {
 						t.Parallel()
 						v := newLive(t, liveConfig{paths: 2, kind: kind, family: family, faulty: true,
-							config: Config{Endpoint: fsm.Config{CloseWait: 3 * time.Second}}})
+							config: Config{Endpoint: fsm.Config{CloseWait: time.Second}}})
 						c, peer := v.spread(way, 2)
 						left := 0
 						during(t, c, peer, n, func() { left = k.do(v, c) })
@@ -278,7 +278,7 @@ func TestLiveBreakBeforeMake(t *testing.T) {
 		for _, family := range []int{4, 6} {
 			t.Run(fmt.Sprintf("%s/IPv%d", who, family), func(t *testing.T) {
 				t.Parallel()
-				v := newLive(t, liveConfig{paths: 2, family: family, faulty: true, config: Config{Endpoint: fsm.Config{CloseWait: 3 * time.Second}}})
+				v := newLive(t, liveConfig{paths: 2, family: family, faulty: true, config: Config{Endpoint: fsm.Config{CloseWait: time.Second}}})
 				v.kernel.Limits(8, 8)
 				c, k := v.connect(who, family, true)
 				talk(t, c, k, 1000)

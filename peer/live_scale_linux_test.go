@@ -212,7 +212,11 @@ func TestLiveBurst(t *testing.T) {
 // forged sources, or joins with the token of a living connection. It returns how many.
 func (v *live) flood(stop chan struct{}, to netip.AddrPort, token func() (wire.Token, bool)) (sent int) {
 	err := v.kernel.Do(func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+		family, at := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: to.Addr().As16()})
+		if to.Addr().Is4() {
+			family, at = unix.AF_INET, &unix.SockaddrInet4{Addr: to.Addr().As4()}
+		}
+		fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 		if err != nil {
 			return err
 		}
@@ -228,8 +232,12 @@ func (v *live) flood(stop chan struct{}, to netip.AddrPort, token func() (wire.T
 			if sent%100 == 99 {
 				time.Sleep(2 * time.Millisecond) // the two cores are for others, too
 			}
+			src := netip.AddrFrom4([4]byte{10, 9, byte(r.Uint32()), byte(r.Uint32())})
+			if to.Addr().Is6() {
+				src = netip.AddrFrom16([16]byte{0: 0xfd, 1: 9, 14: byte(r.Uint32()), 15: byte(r.Uint32())})
+			}
 			seg := wire.Segment{Dst: to, Seq: r.Uint32(), Flags: wire.SYN, Window: 65535,
-				Src: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(r.Uint32()), byte(r.Uint32())}), uint16(1024+r.IntN(60000)))}
+				Src: netip.AddrPortFrom(src, uint16(1024+r.IntN(60000)))}
 			if k, ok := token(); ok {
 				seg.Options, _ = wire.MPJoin{Form: wire.JoinSYN, ID: uint8(r.IntN(255)), Token: k, Nonce: r.Uint32()}.Append(nil)
 			} else {
@@ -238,7 +246,7 @@ func (v *live) flood(stop chan struct{}, to netip.AddrPort, token func() (wire.T
 			if b, err = wire.Append(b[:0], &seg); err != nil {
 				return err
 			}
-			if err := unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: to.Addr().As4()}); err != nil && err != unix.ENOBUFS {
+			if err := unix.Sendto(fd, b, 0, at); err != nil && err != unix.ENOBUFS {
 				return fmt.Errorf("sending a SYN: %w", err)
 			}
 		}
@@ -250,18 +258,20 @@ func (v *live) flood(stop chan struct{}, to netip.AddrPort, token func() (wire.T
 // A flood of SYNs, and one of joins to a known token, leave real clients connecting, and
 // a real joiner joining (RFC 8684 section 5, RFC 4987).
 func TestLiveFloods(t *testing.T) {
-	for _, joins := range []bool{false, true} {
-		name := "SYNs"
-		if joins {
-			name = "joins"
-		}
-		t.Run(name, func(t *testing.T) {
-			v := newLive(t, liveConfig{paths: 2})
+	for _, k := range []struct {
+		name   string
+		joins  bool
+		family int
+	}{{"SYNs", false, 4}, {"SYNs", false, 6}, {"joins", true, 4}, {"joins", true, 6}} {
+		t.Run(fmt.Sprintf("%s/IPv%d", k.name, k.family), func(t *testing.T) {
+			joins := k.joins
+			v := newLive(t, liveConfig{paths: 2, family: k.family})
 			v.kernel.Limits(8, 8)
-			v.kernel.Endpoint("10.1.1.2 dev path1 subflow")
+			v.sourceRoute(1)
+			v.kernel.Endpoint(fmt.Sprintf("%s dev path1 subflow", v.at(1, 2)))
 			l, err := v.stack.Listen("tcp", ":0")
 			require.NoError(t, err)
-			to := netip.AddrPortFrom(prefix(4, 0, 1).Addr(), l.locals[0].Port())
+			to := netip.AddrPortFrom(v.at(0, 1), l.locals[0].Port())
 			var token atomic.Uint32
 			stop := make(chan struct{})
 			flooded := make(chan int)
