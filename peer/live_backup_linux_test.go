@@ -59,7 +59,6 @@ func TestLiveBackup(t *testing.T) {
 				t.Parallel()
 				v := newLive(t, liveConfig{paths: 2, family: family, faulty: true, config: Config{Endpoint: fsm.Config{CloseWait: time.Second, StaleAfter: 1}}})
 				v.kernel.Limits(8, 8)
-				v.kernel.Sysctl("net.mptcp.stale_loss_cnt", "1") // timeouts until a path is left: 4 here as there, three seconds
 				if k.prepare != nil {
 					k.prepare(v)
 				}
