@@ -49,6 +49,7 @@ type raw struct {
 	in       []Packet
 	got      int
 	inErr    error
+	inFirst  bool // Recv looks for the first time, and has not waited
 	read     func(fd uintptr) bool
 	inMsgs   []unix.Mmsghdr
 	inIovecs []unix.Iovec
@@ -68,6 +69,7 @@ type raw struct {
 	headers   [][rawHeader]byte
 	outN      int
 	outLens   []int
+	skip      int // octets of the headers that are not sent: plain has no virtio-net header
 
 	router    *router
 	routes    map[netip.Addr]route
@@ -167,6 +169,9 @@ func openRaw(s *spec) (_ Link, err error) {
 // its queue.
 func (r *raw) setUpSocket(fd int) error {
 	for _, s := range []int{fd, r.out} {
+		if r.plain && s == r.out {
+			continue // a header less to be read for each packet
+		}
 		if err := unix.SetsockoptInt(s, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
 			return os.NewSyscallError("PACKET_VNET_HDR", err)
 		}
@@ -359,6 +364,9 @@ func (r *raw) prepare() {
 	}
 	r.outMsgs, r.outIovecs = make([]unix.Mmsghdr, rawBatch), make([]unix.Iovec, 3*rawBatch)
 	r.headers, r.outLens = make([][rawHeader]byte, rawBatch), make([]int, rawBatch)
+	if r.plain {
+		r.skip = vnetSize
+	}
 	r.read = r.readSome
 	if r.ring != nil {
 		r.read = r.readRing

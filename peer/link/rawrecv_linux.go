@@ -18,7 +18,7 @@ func (r *raw) Recv(pkts []Packet) (int, error) {
 			r.ready = r.ready[n:]
 			return n, nil
 		}
-		r.inErr = nil
+		r.inErr, r.inFirst = nil, true
 		err := r.conn.Read(r.read)
 		if err == nil {
 			err = r.inErr
@@ -78,8 +78,15 @@ func (r *raw) readRing(uintptr) bool {
 		r.got += k
 		r.ready = r.ready[k:]
 	}
-	if !some && r.inErr == nil {
-		// An error of the socket, such as that the interface is down, is not in the ring.
+	switch {
+	case some || r.inErr != nil:
+	case r.inFirst:
+		r.inFirst = false // a system call less before each wait
+		return false
+	default:
+		// Woken for nothing: an error of the socket, such as that the interface is down, is not
+		// in the ring. One from before the wait is found at the next wake-up; who has to know
+		// that the interface is gone is told by netlink.
 		if e, _ := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR); e != 0 {
 			r.inErr = unix.Errno(e)
 		}

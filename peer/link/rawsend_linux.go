@@ -120,7 +120,7 @@ func (r *raw) add(p *Packet, mac hwAddr) {
 	}
 	putEthernet(h[vnetSize:], mac, r.mac, kind)
 	v := r.outIovecs[3*r.outN:][:3]
-	setIovec(&v[0], h[:])
+	setIovec(&v[0], h[r.skip:])
 	setIovec(&v[1], p.Data)
 	n := 2
 	if len(p.Tail) > 0 {
@@ -249,7 +249,7 @@ func (r *raw) sendFrame(frame []byte) {
 		return
 	}
 	var h [vnetSize]byte
-	unix.SendmsgBuffers(r.out, [][]byte{h[:], frame}, nil, nil, unix.MSG_DONTWAIT)
+	unix.SendmsgBuffers(r.out, [][]byte{h[r.skip:], frame}, nil, nil, unix.MSG_DONTWAIT)
 }
 
 // tick is called when a question has gone without an answer for long enough.
