@@ -27,9 +27,11 @@ func blindOffsets(from, to int) []int {
 // NOTES section 5, RFC 5961 section 3.2 (T5961-01): a blind RST ends a subflow only with
 // the very number that is expected next, and then no more than that subflow (R4-05),
 // whatever option it carries.
-func TestBlindReset(t *testing.T) {
+func TestBlindReset(t *testing.T) { onTerrains(t, 0, blindReset) }
+
+func blindReset(t *testing.T, _ int, open func(...func(*Config)) *bench) {
 	for _, opt := range []string{"", "fastclose", "tcprst"} {
-		b := proven(t)
+		b := open()
 		sent := 0
 		try := func(off int, flags wire.Flags, r *rand.Rand) {
 			var o wire.Options
@@ -66,8 +68,10 @@ func TestBlindReset(t *testing.T) {
 
 // RFC 5961 section 4.2 (T5961-02): no SYN, whatever its number and options, does anything
 // to a connection.
-func TestBlindSYN(t *testing.T) {
-	b := proven(t)
+func TestBlindSYN(t *testing.T) { onTerrains(t, 0, blindSYN) }
+
+func blindSYN(t *testing.T, _ int, open func(...func(*Config)) *bench) {
+	b := open()
 	var join, capable wire.Options
 	join, _ = wire.MPJoin{Form: wire.JoinSYN, ID: 1, Token: b.conn.Token(), Nonce: 1}.Append(nil)
 	capable, _ = wire.MPCapable{Version: wire.V1, Flags: wire.CapableHMAC}.Append(nil)
@@ -83,8 +87,10 @@ func TestBlindSYN(t *testing.T) {
 
 // R3.5-04 to R3.5-06: MP_FASTCLOSE on an ACK: no bit of the key may be wrong, and no number
 // outside the window does, even with the key.
-func TestBlindFastclose(t *testing.T) {
-	b := proven(t)
+func TestBlindFastclose(t *testing.T) { onTerrains(t, 0, blindFastclose) }
+
+func blindFastclose(t *testing.T, _ int, open func(...func(*Config)) *bench) {
+	b := open()
 	own := b.conn.own.key
 	right, _ := wire.MPFastclose{Key: own}.Append(nil)
 	for _, off := range blindOffsets(-70_000, 140_000) {
@@ -115,7 +121,7 @@ func TestBlindFastclose(t *testing.T) {
 	// On a RST with the right number: the right key ends the connection, a wrong one
 	// only the subflow.
 	for bit := range 64 {
-		b := proven(t)
+		b := open()
 		o, _ := wire.MPFastclose{Key: b.conn.own.key ^ 1<<bit}.Append(nil)
 		b.inOpts(wire.RST, 7, 1, o)
 		if b.conn.State() != Established || b.conn.Info().SubflowsUp != 0 {
@@ -180,8 +186,10 @@ func TestInjectedFallback(t *testing.T) {
 
 // Blind data: what lies outside the window is dropped, what lies inside and has no
 // mapping is held within its limits and never read.
-func TestBlindData(t *testing.T) {
-	b := proven(t)
+func TestBlindData(t *testing.T) { onTerrains(t, 0, blindData) }
+
+func blindData(t *testing.T, _ int, open func(...func(*Config)) *bench) {
+	b := open()
 	r := rand.New(rand.NewPCG(8, 8))
 	l := newLane("10.0.0.2:80", "10.7.7.7:5000")
 	b.join(l, 7)

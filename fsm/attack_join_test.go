@@ -3,6 +3,7 @@ package fsm
 import (
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -22,8 +23,7 @@ var floodOptions [wire.MaxOptions]byte
 // inJoin hands the endpoint a forged SYN with MP_JOIN for token, and takes the answers.
 func (b *bench) inJoin(r *rand.Rand, token wire.Token) (answers int) {
 	n := r.Uint64()
-	seg := wire.Segment{Src: netip.AddrPortFrom(netip.AddrFrom4([4]byte{172, byte(n), byte(n >> 8), byte(n >> 16)}), uint16(n>>24)|1),
-		Dst: b.local, Seq: uint32(n >> 32), Flags: wire.SYN, Window: 1000}
+	seg := wire.Segment{Src: b.stranger(n), Dst: b.local, Seq: uint32(n >> 32), Flags: wire.SYN, Window: 1000}
 	seg.Options, _ = wire.MPJoin{Form: wire.JoinSYN, ID: 1, Token: token, Nonce: r.Uint32()}.Append(floodOptions[:0])
 	b.ep.HandleSegment(b.now, &seg)
 	out := wire.Segment{Options: b.buf[:0]}
@@ -64,13 +64,15 @@ func (b *bench) prove(j *joiner) bool {
 // meanwhile is in within three tries. With a cap of four, one joiner in four loses its
 // place in a millisecond; what longer round trips need is a larger MaxHalfJoins, as the
 // second half shows for 20 ms.
-func TestJoinFloodAtRate(t *testing.T) {
+func TestJoinFloodAtRate(t *testing.T) { onTerrains(t, 1_000_000, floodJoins) }
+
+func floodJoins(t *testing.T, all int, open func(...func(*Config)) *bench) {
 	for _, k := range []struct {
 		limit int
 		rtt   time.Duration
 		floor float64 // least part of the joiners that is in within three tries
 	}{{4, time.Millisecond, 0.95}, {64, 20 * time.Millisecond, 0.95}} {
-		b := proven(t, func(c *Config) { c.MaxHalfJoins = k.limit })
+		b := open(func(c *Config) { c.MaxHalfJoins = k.limit })
 		r := rand.New(rand.NewPCG(4, uint64(k.limit)))
 		for range 100 { // at the cap
 			b.inJoin(r, b.conn.Token())
@@ -79,7 +81,7 @@ func TestJoinFloodAtRate(t *testing.T) {
 		joiners, in := 0, 0
 		var real *joiner
 		tries, next := 0, b.now
-		for n := range attacks(1_000_000) {
+		for n := range all {
 			b.now = b.now.Add(time.Millisecond)
 			if !b.ep.Deadline().IsZero() && !b.ep.Deadline().After(b.now) {
 				b.ep.HandleTimer(b.now)
@@ -96,8 +98,7 @@ func TestJoinFloodAtRate(t *testing.T) {
 					joiners++
 				}
 				tries++
-				real = &joiner{lane: *newLane(b.local.String(), "10.66.0.1:1000"), nonce: uint32(n)}
-				real.remote = addPort(real.remote, n%50_000)
+				real = &joiner{lane: lane{local: b.local, remote: addPort(b.remote, 1+n%20_000), peerISN: 0x1234_5678}, nonce: uint32(n)}
 				b.startJoiner(real)
 				real.proofAt = b.now.Add(k.rtt)
 			case real != nil && !b.now.Before(real.proofAt):
@@ -120,7 +121,7 @@ func TestJoinFloodAtRate(t *testing.T) {
 		if float64(in) < k.floor*float64(joiners) || joiners < 10 {
 			t.Errorf("%d of %d joiners", in, joiners)
 		}
-		if b.conn.State() != Established || b.ep.stats.MPJoinSynRx < uint64(attacks(1_000_000)) {
+		if b.conn.State() != Established || b.ep.stats.MPJoinSynRx < uint64(all) {
 			t.Error(b.conn.State(), b.ep.stats.MPJoinSynRx)
 		}
 	}
@@ -128,11 +129,13 @@ func TestJoinFloodAtRate(t *testing.T) {
 
 // NOTES section 5: 10^7 joins with tokens that nobody has. Each is answered by a RST with
 // reason 1 (R3.2-16, R3.2-18), and nothing is kept: not a record, not an octet.
-func TestUnknownTokens(t *testing.T) {
-	b := proven(t)
+func TestUnknownTokens(t *testing.T) { onTerrains(t, 10_000_000, floodUnknown) }
+
+func floodUnknown(t *testing.T, all int, open func(...func(*Config)) *bench) {
+	b := open()
 	r := rand.New(rand.NewPCG(5, 5))
 	b.inJoin(r, b.conn.Token()+1)
-	before, all := heapInUse(), attacks(10_000_000)
+	before := heapInUse()
 	for n := range all {
 		if b.inJoin(r, b.conn.Token()+1+wire.Token(n%(1<<31))) != 1 {
 			t.Fatal("not one answer")
@@ -248,7 +251,12 @@ func provenIn(t testing.TB, v Versions, set func(*Config)) *bench {
 	if v == OnlyV1 {
 		return proven(t, set)
 	}
-	b := newBench(t, false, set)
+	return newBench(t, false, set).provenV0()
+}
+
+// provenV0 has the peer open a connection of version 0, and send as much as proven does.
+func (b *bench) provenV0() *bench {
+	b.t.Helper()
 	b.inject("S 0:0(0) <mss 1460, mp_capable v0 H key=KP>")
 	b.want("SYN/ACK", "S. 0:0(0) ack 1 <mp_capable v0 key=KO>")
 	b.inject(". 1:1(0) ack 1 <mp_capable v0 H key=KP+KO>")
@@ -256,4 +264,49 @@ func provenIn(t testing.TB, v Versions, set func(*Config)) *bench {
 	b.want("DATA_ACK", ". 1:1(0) ack 7 <dss dack8=P+6>")
 	b.read("abcdef")
 	return b
+}
+
+// terrain is what an attack is made on.
+type terrain struct {
+	name    string
+	version Versions
+	v6      bool
+	share   int // of the count that the first has
+}
+
+// terrains are both versions and both families; the first has the counts in full.
+var terrains = []terrain{{"v1 IPv4", OnlyV1, false, 1}, {"v1 IPv6", OnlyV1, true, 20}, {"v0 IPv4", OnlyV0, false, 20}, {"v0 IPv6", OnlyV0, true, 20}}
+
+// onTerrains runs an attack on each, where the bench is a server that takes joins. n is
+// how often it is to be repeated: all counts are full with MPTCP_ATTACK=full.
+func onTerrains(t *testing.T, n int, attack func(t *testing.T, n int, open func(...func(*Config)) *bench)) {
+	for _, k := range terrains {
+		t.Run(k.name, func(t *testing.T) {
+			count := n / k.share
+			if os.Getenv("MPTCP_ATTACK") == "full" {
+				count = n
+			}
+			attack(t, attacks(count), func(change ...func(*Config)) *bench {
+				change = append(change, func(c *Config) { c.Versions = k.version })
+				local, remote := "10.0.0.2:80", "10.0.0.1:40000"
+				if k.v6 {
+					local, remote = "[2001:db8::2]:80", "[2001:db8::1]:40000"
+				}
+				b := newBenchAt(t, false, netip.MustParseAddrPort(local), netip.MustParseAddrPort(remote), change...)
+				if k.version == OnlyV0 {
+					return b.provenV0()
+				}
+				return b.accept().firstDSS()
+			})
+		})
+	}
+}
+
+// stranger is an address and port of the family of b's, by chance.
+func (b *bench) stranger(n uint64) netip.AddrPort {
+	a := netip.AddrFrom4([4]byte{172, byte(n), byte(n >> 8), byte(n >> 16)})
+	if b.local.Addr().Is6() {
+		a = netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 7, 15: byte(n), 14: byte(n >> 8), 13: byte(n >> 16)})
+	}
+	return netip.AddrPortFrom(a, uint16(n>>24)|1)
 }

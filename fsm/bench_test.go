@@ -37,6 +37,11 @@ type bench struct {
 const benchPeerISN = 0x7fff_ff00
 
 func newBench(t testing.TB, client bool, change ...func(*Config)) *bench {
+	return newBenchAt(t, client, netip.MustParseAddrPort("10.0.0.2:80"), netip.MustParseAddrPort("10.0.0.1:40000"), change...)
+}
+
+// newBenchAt is newBench for other addresses, of a listener and of an opener.
+func newBenchAt(t testing.TB, client bool, listener, opener netip.AddrPort, change ...func(*Config)) *bench {
 	cfg := Config{Rand: rand.NewPCG(7, 7), NoChecksum: true}
 	cfg.TCP.NoTimestamps, cfg.TCP.NoSACK, cfg.TCP.NoWindowScale = true, true, true
 	cfg.ReceiveBuffer = 65535
@@ -48,7 +53,7 @@ func newBench(t testing.TB, client bool, change ...func(*Config)) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, ep: ep, now: time.Unix(1_000_000, 0), peerKey: 0x0b0b_0b0b_1234_5678, peerISN: benchPeerISN,
-		local: netip.MustParseAddrPort("10.0.0.2:80"), remote: netip.MustParseAddrPort("10.0.0.1:40000"), version: cfg.Versions.highest()}
+		local: listener, remote: opener, version: cfg.Versions.highest()}
 	if client {
 		b.local, b.remote = b.remote, b.local
 		if b.conn, err = ep.Dial(b.now, b.local, b.remote); err != nil {
@@ -211,7 +216,12 @@ func opened(t testing.TB, change ...func(*Config)) *bench {
 
 // accepted is a server behind the handshake and the client's first octets, "abc".
 func accepted(t testing.TB, change ...func(*Config)) *bench {
-	b := newBench(t, false, change...)
+	return newBench(t, false, change...).accept()
+}
+
+// accept has the peer open a connection and send its first octets.
+func (b *bench) accept() *bench {
+	b.t.Helper()
 	b.inject("S 0:0(0) <mss 1460, mp_capable v1 H>")
 	b.want("SYN/ACK", "S. 0:0(0) ack 1 <mp_capable v1 key=KO>")
 	b.inject("P. 1:4(3) ack 1 <mp_capable v1 H key=KP+KO dll=3>")

@@ -86,7 +86,11 @@ func (b *bench) join(l *lane, id uint8) {
 
 // proven is a server that takes joins: a DSS came on its first subflow.
 func proven(t testing.TB, change ...func(*Config)) *bench {
-	b := accepted(t, change...)
+	return accepted(t, change...).firstDSS()
+}
+
+func (b *bench) firstDSS() *bench {
+	b.t.Helper()
 	b.inject("P. 4:7(3) ack 1 <dss dsn8=P+3 ssn=4 dll=3>")
 	b.want("DATA_ACK", ". 1:1(0) ack 7 <dss dack8=P+6>")
 	b.read("def")
