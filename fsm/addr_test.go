@@ -97,7 +97,7 @@ func TestPriority(t *testing.T) { // R3.2-08, R3.3.8-01 to R3.3.8-04
 	w.clean()
 }
 
-func TestRemoveAddr(t *testing.T) { // R3.4.2-01, R3.4.2-11, P-3.4-04
+func TestRemoveAddr(t *testing.T) { // R3.4.2-01, R3.4.2-03 (the address is as good as ever), R3.4.2-11, P-3.4-04
 	w := newWorld(t, 42, testConfig(1), testConfig(2), "link delay=10ms rate=5Mbit buffer=100ms")
 	w.addPath("link delay=10ms rate=5Mbit buffer=100ms")
 	w.twoPaths(800_000, 100_000)

@@ -12,7 +12,7 @@ import (
 
 // Rules of RFC 8684 about several subflows that no other story tells, one test each.
 
-// R3.2-05, R3.2-06, R3.2-09, R3.2-12, R3.2-22, R3.2-23, R3.4.1-04: a join is found by its
+// R3.2-04, R3.2-05, R3.2-06, R3.2-09, R3.2-12, R3.2-22, R3.2-23, R3.4.1-04: a join is found by its
 // token, though nobody listens at its port, and answered with our proof; the third ACK is
 // acknowledged at once. From then on addresses and ports name the subflow, and ids the
 // addresses: 0 for those of the first, and the one that the join gave.

@@ -159,8 +159,8 @@ func TestMappingOnOneSegment(t *testing.T) {
 	b.read("defghijkl")
 }
 
-// R3.3.1-11, R3.3.1-12: octets without a mapping use none of the connection's window,
-// and a subflow that brings ever more of them is reset.
+// R3.3.1-11, R3.3.1-12, R3.7-05: octets without a mapping use none of the connection's
+// window, and a subflow that brings ever more of them is reset, with reason 6.
 func TestUnmappedWithoutEnd(t *testing.T) {
 	b := proven(t, func(c *Config) { c.MaxUnmapped, c.ReceiveBuffer = 8000, 70_000 })
 	b.join(newLane("10.0.0.1:80", "10.0.9.9:999"), 7)
@@ -171,7 +171,13 @@ func TestUnmappedWithoutEnd(t *testing.T) {
 		b.inject(fmt.Sprintf(". %d:%d(1000) ack 1 <dss dack8=O+0>", 7+1000*i, 1007+1000*i))
 		assert.LessOrEqual(t, b.conn.subflows[0].held.octets, 8000)
 		for b.poll(&seg) {
-			reset = reset || seg.Flags.Has(wire.RST)
+			if reset = reset || seg.Flags.Has(wire.RST); reset {
+				o, _ := seg.Options.Find(wire.KindMPTCP)
+				m, err := wire.ParseMPTCPRst(o)
+				assert.NoError(t, err)
+				assert.Equal(t, wire.ResetMiddlebox, m.Reason)
+				break
+			}
 		}
 	}
 	assert.True(t, reset, "after a receive window of them")
