@@ -94,7 +94,8 @@ type window struct {
 	mss      int
 	cwnd     int
 	ssthresh int
-	fresh    bool // no acknowledgment and no signal yet
+	fresh    bool    // no acknowledgment and no signal yet
+	rest     float64 // of an octet, that the window is still to grow by
 	// What Spurious restores; 0: nothing.
 	oldCwnd, oldThresh int
 }
@@ -135,6 +136,15 @@ func (w *window) slowStart(acked int) (rest int) {
 	n := min(acked, w.ssthresh-w.cwnd)
 	w.cwnd += n
 	return acked - n
+}
+
+// grow adds an increase in octets: never less than one (RFC 5681 section 3.1, RFC
+// 6356 section 3, T6356-02), as windows may be large and acknowledgments small. Fractions add up.
+func (w *window) grow(octets float64) {
+	w.rest += octets
+	n := max(1, int(w.rest))
+	w.rest = max(0, w.rest-float64(n))
+	w.cwnd += n
 }
 
 func (w *window) remember() { w.oldCwnd, w.oldThresh = w.cwnd, w.ssthresh }

@@ -19,12 +19,12 @@ type path struct {
 	srtt   float64 // seconds; 0: not known yet
 	flight int     // octets outstanding when the last ACK came, where that was less than the window
 	mean   float64 // of used, over some round trips; 0: not known yet
-	rest   float64 // of an octet, that the window is still to grow by
 }
 
-// meanOver is how many windows' worth of acknowledgments the mean window looks back: more
-// than the period of the sawtooth on a path without much buffer.
-const meanOver = 32
+// meanOver is how many windows' worth of acknowledgments the mean window looks back: a
+// sawtooth lasts half as many round trips as the window has segments at its peak, and twice
+// as many where two of them share the growth of one TCP.
+const meanOver = 128
 
 // note takes what an acknowledgment tells of the path.
 func (p *path) note(a Ack) {
@@ -71,13 +71,4 @@ func (p *path) onLoss(s Signal, inFlight int) {
 		p.cwnd = p.mss
 		p.mean = float64(p.cwnd)
 	}
-}
-
-// grow adds an increase in octets: never less than one (RFC 6356 section 3,
-// T6356-02), as windows may be large and acknowledgments small. Fractions add up.
-func (p *path) grow(octets float64) {
-	p.rest += octets
-	n := max(1, int(p.rest))
-	p.rest = max(0, p.rest-float64(n))
-	p.cwnd += n
 }

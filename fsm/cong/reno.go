@@ -8,10 +8,7 @@ func NewReno() Group {
 	return uncoupled(func(mss int) Controller { return &reno{window: newWindow(mss)} })
 }
 
-type reno struct {
-	window
-	acked int // octets acknowledged since the window last grew in congestion avoidance
-}
+type reno struct{ window }
 
 func (r *reno) SetMSS(mss int) { r.setMSS(mss) }
 
@@ -20,12 +17,13 @@ func (r *reno) OnAck(_ time.Time, a Ack) {
 	if !a.Limited {
 		return // a window that was not used has proved nothing
 	}
-	r.acked += r.slowStart(a.Acked)
-	// RFC 5681 section 3.1: SMSS more once a window's worth is acknowledged.
-	for r.acked >= r.cwnd {
-		r.acked -= r.cwnd
-		r.cwnd += r.mss
+	acked := r.slowStart(a.Acked)
+	if acked == 0 {
+		return
 	}
+	// RFC 5681 section 3.1, equation 3, by octets acknowledged: SMSS more for a window's
+	// worth of them, a part of it for a part, so that a loss forfeits nothing.
+	r.grow(float64(float64(acked*r.mss) / float64(r.cwnd)))
 }
 
 func (r *reno) OnSignal(_ time.Time, s Signal, inFlight int) {
@@ -33,7 +31,6 @@ func (r *reno) OnSignal(_ time.Time, s Signal, inFlight int) {
 		return
 	}
 	r.remember()
-	r.acked = 0
 	r.ssthresh = max(inFlight/2, 2*r.mss) // RFC 5681 section 3.1, equation 4
 	r.cwnd = r.ssthresh
 	if s == Timeout {
