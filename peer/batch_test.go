@@ -64,3 +64,23 @@ func TestBatchesAreBounded(t *testing.T) {
 		require.Less(t, int(g.octets.Load()), batchOctets+largest+maxHeaders, "link %d", k)
 	}
 }
+
+// The two batches of a link are used again and again, whoever sends.
+func TestBatchesAreKept(t *testing.T) {
+	p := newPair(t, 1, link.PipeConfig{}, Config{}, Config{})
+	seen := map[*Stack]map[*batch]bool{p.a: {}, p.b: {}}
+	for range 20 {
+		a, b := p.connect(t, 4)
+		exchange(t, a, b, 1<<20)
+		require.NoError(t, a.Close())
+		require.NoError(t, b.Close())
+		for s, batches := range seen {
+			s.mu.Lock()
+			for _, b := range s.ports[0].spares {
+				batches[b] = true
+			}
+			s.mu.Unlock()
+			require.LessOrEqual(t, len(batches), 2)
+		}
+	}
+}

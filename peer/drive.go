@@ -171,8 +171,10 @@ func (s *Stack) output(now time.Time, seg *wire.Segment) {
 // room is where a packet of n octets for the link is written.
 func (p *port) room(n int) []byte {
 	if p.queued == nil {
-		if p.queued, p.spare = p.spare, nil; p.queued == nil {
-			p.queued = &batch{}
+		if n := len(p.spares); n > 0 {
+			p.queued, p.spares = p.spares[n-1], p.spares[:n-1]
+		} else {
+			p.queued = &batch{} // one of two: another is being sent
 		}
 	}
 	return p.queued.room(n)
@@ -229,7 +231,7 @@ func (p *port) send() {
 	_ = p.link.Send(b.pkts) // what ends the link, Recv tells, too
 	b.reset()
 	s.mu.Lock()
-	p.sending, p.spare = false, b
+	p.sending, p.spares = false, append(p.spares, b)
 	if s.more {
 		s.turn(s.now())
 	}

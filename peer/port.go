@@ -17,8 +17,8 @@ type port struct {
 	gone   bool
 	backup bool
 
-	queued  *batch // what waits to be sent; nil: nothing
-	spare   *batch
+	queued  *batch   // what waits to be sent; nil: nothing
+	spares  []*batch // empty; there are two in all
 	sending bool
 	queuing bool // in Stack.dirty
 	idle    chan struct{}
