@@ -54,6 +54,7 @@ type Conn struct {
 	prioTold      bool // of the first subflow
 	hs            handshake
 	subflows      []*subflow
+	past          []PastSubflow
 	halfJoins     []uint32 // places in Endpoint.joins
 	nextIndex     int
 	several       bool // there was another subflow than the first that data of the peer's could be on

@@ -32,6 +32,7 @@ func (c *Conn) reap(now time.Time) {
 
 func (c *Conn) dropSubflow(i int) {
 	s := c.subflows[i]
+	c.remember(s)
 	c.ep.subflows.remove(s)
 	if cc := s.flow.Controller(); c.group != nil && cc != nil {
 		c.group.Remove(cc)

@@ -118,6 +118,36 @@ func (c *Conn) Subflows(b []Subflow) []Subflow {
 	return b
 }
 
+// PastSubflow is what remains of a subflow that has ended.
+type PastSubflow struct {
+	Local, Remote         netip.AddrPort
+	Path                  uint16 // that it left by, see wire.Segment
+	Worked                bool   // data could be sent on it
+	Backup                bool   // one of the two sides wanted it used only when nothing else works
+	Sent, Acked, Received uint64 // octets
+	RTT, MinRTT           time.Duration
+	Cwnd                  int // octets
+}
+
+// maxPast bounds the subflows that a connection remembers; the last ones are kept.
+const maxPast = 32
+
+// remember keeps what a user may want to know of a subflow that has ended.
+func (c *Conn) remember(s *subflow) {
+	if len(c.past) == maxPast {
+		c.past = append(c.past[:0], c.past[1:]...)
+	}
+	p := PastSubflow{Local: s.id.local, Remote: s.id.remote, Path: s.flow.Path(), Worked: s.worked, Backup: s.join.backup || s.join.ownBackup,
+		Sent: s.flow.Sent(), Acked: s.flow.Acked(), Received: s.flow.Received()}
+	p.RTT, p.MinRTT = s.flow.RTT()
+	p.Cwnd, _ = s.flow.Cwnd()
+	c.past = append(c.past, p)
+}
+
+// PastSubflows appends a description of each subflow that has ended to b, of the last 32, in
+// the order of their ends.
+func (c *Conn) PastSubflows(b []PastSubflow) []PastSubflow { return append(b, c.past...) }
+
 // ResetSubflow ends one subflow with a RST that gives the reason why, such as
 // wire.ResetUnacceptable for one that performs badly (RFC 8684 section 3.3.6). What it
 // had not delivered goes over others, so it is an error where it is the only one that is

@@ -21,6 +21,7 @@ type Info struct {
 	Unsent    uint64       // octets written and not sent yet
 	Err       error        // why it ended
 	Subflows  []SubflowInfo
+	Past      []PastSubflow    // that have ended, the last 32 of them
 	Announced []fsm.RemoteAddr // by the peer
 }
 
@@ -38,6 +39,12 @@ type SubflowInfo struct {
 	MSS           int // octets
 	Sent, Acked   uint64
 	Received      uint64 // octets
+}
+
+// PastSubflow is what remains of a subflow that has ended.
+type PastSubflow struct {
+	fsm.PastSubflow
+	Link string // the name of the link it left by
 }
 
 // Info returns a snapshot of the connection, also after its end.
@@ -60,6 +67,13 @@ func (c *Conn) Info() Info {
 			x.Link = e.port.link.Name()
 		}
 		i.Subflows = append(i.Subflows, x)
+	}
+	for _, f := range fc.PastSubflows(nil) {
+		x := PastSubflow{PastSubflow: f}
+		if e := s.pathOf(&wire.Segment{Path: f.Path, Src: f.Local}); e != nil {
+			x.Link = e.port.link.Name()
+		}
+		i.Past = append(i.Past, x)
 	}
 	return i
 }

@@ -87,6 +87,11 @@ func TestLivePaths(t *testing.T) {
 			assert.Equal(t, c.subflows, k.SubflowsN)
 			flows := k.flows()
 			t.Log(c.flags, flows)
+			total := uint64(0)
+			for _, n := range flows {
+				total += n
+			}
+			assert.GreaterOrEqual(t, total, uint64(2*len(stream)), "nothing that was carried is forgotten")
 			if c.subflows == 2 && assert.Len(t, flows, 2) {
 				// A backup carries what was on its way before the other subflow was there, and
 				// a few octets that are repeated.

@@ -123,7 +123,7 @@ func (s *sessions) serve(c *peer.Conn, opener bool, work func(net.Conn) error) e
 	}
 	s.mu.Unlock()
 	s.app.record("open", record{"local": c.LocalAddr().String(), "remote": c.RemoteAddr().String(), "opener": opener, "mptcp": c.Info().Multipath}, "")
-	err := work(&lookingConn{Conn: c, look: func() { t.see(c, c.Info()) }})
+	err := work(c)
 	if errors.Is(err, io.EOF) || s.closing() && c.Info().Err == nil {
 		err = nil // on request our direction was closed under the application
 	}
@@ -144,30 +144,6 @@ func (s *sessions) serve(c *peer.Conn, opener bool, work func(net.Conn) error) e
 		_ = c.Close()
 	}
 	return err
-}
-
-// lookingConn takes a look at the subflows now and then, and when the peer's stream
-// ends: soon after that they are gone, and what they carried with them.
-type lookingConn struct {
-	*peer.Conn
-	look func()
-	read int // octets since the last look
-}
-
-const lookEvery = 128 << 10 // octets
-
-func (l *lookingConn) Read(p []byte) (int, error) {
-	n, err := l.Conn.Read(p)
-	if l.read += n; err != nil || l.read >= lookEvery {
-		l.read = 0
-		l.look()
-	}
-	return n, err
-}
-
-func (l *lookingConn) CloseWrite() error {
-	l.look()
-	return l.Conn.CloseWrite()
 }
 
 // closing reports whether the first interrupt came.

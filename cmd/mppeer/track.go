@@ -103,31 +103,33 @@ func (t *totals) add(k *tracked, result error) {
 
 func (k *tracked) see(info peer.Info) {
 	k.info = info
-next:
 	for i := range info.Subflows {
 		s := info.Subflows[i]
-		for _, old := range k.flows {
-			if old.Local == s.Local && old.Remote == s.Remote {
-				*old = s
-				continue next
-			}
-		}
-		if s.Up || !info.Multipath {
+		if old := k.flow(s.Local, s.Remote); old != nil {
+			*old = s
+		} else if s.Up || !info.Multipath {
 			k.flows = append(k.flows, &s)
 		}
 	}
-	for _, old := range k.flows {
-		old.Up = old.Up && has(info.Subflows, old.Local, old.Remote)
+	for i := range info.Past {
+		p := &info.Past[i]
+		s := peer.SubflowInfo{Local: p.Local, Remote: p.Remote, Link: p.Link, Backup: p.Backup, Sent: p.Sent, Acked: p.Acked,
+			Received: p.Received, RTT: p.RTT, MinRTT: p.MinRTT, Cwnd: p.Cwnd}
+		if old := k.flow(p.Local, p.Remote); old != nil {
+			*old = s
+		} else if p.Worked { // it came and went between two looks
+			k.flows = append(k.flows, &s)
+		}
 	}
 }
 
-func has(list []peer.SubflowInfo, local, remote netip.AddrPort) bool {
-	for i := range list {
-		if list[i].Local == local && list[i].Remote == remote {
-			return true
+func (k *tracked) flow(local, remote netip.AddrPort) *peer.SubflowInfo {
+	for _, f := range k.flows {
+		if f.Local == local && f.Remote == remote {
+			return f
 		}
 	}
-	return false
+	return nil
 }
 
 // status is the line on the terminal.
