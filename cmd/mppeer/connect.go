@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+
 	"github.com/spf13/pflag"
 )
 
@@ -40,10 +43,15 @@ func (a *app) connect(cmd *command) int {
 		return a.failure(err)
 	}
 	s := a.newSessions(h)
+	s.dialling.Store(&to)
 	conn, err := h.Dial(s.ctx, a.opt.network(), to)
-	if err == nil {
+	s.dialling.Store(nil)
+	switch {
+	case err == nil:
 		err = s.serve(conn, true, a.work)
-	} else {
+	case errors.Is(err, context.Canceled):
+		a.complain("interrupted: %s has not answered", to)
+	default:
 		a.complain("%v", err)
 	}
 	if e := s.end(); e != nil {

@@ -98,7 +98,9 @@ func (a *app) demo(cmd *command) int {
 				a.opt.output, a.opt.output, a.opt.output, a.opt.output)
 		}
 	}
-	d.story.w.Flush()
+	if e := d.story.w.Flush(); err == nil {
+		err = e
+	}
 	if err != nil {
 		return a.failure(err)
 	}

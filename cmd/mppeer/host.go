@@ -235,8 +235,12 @@ func (a *app) defaultPaths(remote string) ([]string, error) {
 	first := ""
 	if remote != "" {
 		c, err := net.Dial("udp"+a.opt.network()[3:], remote) // no packet is sent
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // that it was a socket for datagrams is of no one's interest
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", remote, err)
 		}
 		from := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 		c.Close()

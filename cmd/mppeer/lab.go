@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/mptcp-go/mptcp/peer/bump"
@@ -74,18 +75,26 @@ func (a *app) lab(*command) int {
 	return code
 }
 
+// inUserNamespace reports whether we are root in a namespace of our own only.
+func inUserNamespace() bool {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	f := strings.Fields(string(text))
+	return err == nil && !slices.Equal(f, []string{"0", "0", "4294967295"})
+}
+
 // labGuide says what to type.
 func labGuide(client, server string) string {
-	me, err := os.Executable()
-	if err != nil {
-		me = "mppeer"
+	me, who, enter := program(), "as root", ""
+	if inUserNamespace() { // where nobody else sees the names of namespaces
+		who, enter = "as the same user", fmt.Sprintf("nsenter -t %d -U -m --preserve-credentials ", os.Getpid())
 	}
-	return strings.NewReplacer("CLIENT", "ip netns exec "+client, "SERVER", "ip netns exec "+server, "MPPEER", me).Replace(`
+	return strings.NewReplacer("CLIENT", enter+"ip netns exec "+client, "SERVER", enter+"ip netns exec "+server,
+		"MPPEER", me, "WHO", who).Replace(`
   client                                              server
   eth0 10.99.1.1/24 fd00:99:1::1/64 ---[ middlebox ]--- eth0 10.99.1.2/24 fd00:99:1::2/64
   eth1 10.99.2.1/24 fd00:99:2::1/64 ------------------- eth1 10.99.2.2/24 fd00:99:2::2/64
 
-In other terminals, as root:
+In other terminals, WHO:
 
   a shell on either host
     CLIENT bash

@@ -17,7 +17,6 @@ import (
 
 	"github.com/mptcp-go/mptcp/pcap"
 	"github.com/mptcp-go/mptcp/peer"
-	"github.com/mptcp-go/mptcp/peer/lab"
 	"github.com/mptcp-go/mptcp/peer/link"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -280,35 +279,6 @@ func TestLiveInterrupts(t *testing.T) {
 	second.interrupt()
 	second.ends(exitFailed)
 	require.Eventually(t, func() bool { return counters(t, s)["MPTcpExtMPFastcloseRx"] == 1 }, patience, 5*time.Millisecond, "the second sends MP_FASTCLOSE")
-}
-
-// Without rights there is one sentence that says what helps, and that help works.
-func TestLivePrivileges(t *testing.T) {
-	lab.Require(t, "unshare", "sh")
-	if testing.Short() {
-		t.Skip("live tests are not short")
-	}
-	for _, args := range []string{"listen :80 --path raw:lo", "listen :80 --path " + tun, "middlebox --left raw:lo --right raw:lo", "lab"} {
-		cmd := exec.Command("unshare", append([]string{"-U", os.Args[0]}, strings.Fields(args)...)...)
-		cmd.Env = append(os.Environ(), "MPPEER_RUN=1")
-		out, err := cmd.CombinedOutput()
-		require.Error(t, err)
-		assert.Equal(t, exitMissing, cmd.ProcessState.ExitCode(), "%s: %s", args, out)
-		assert.Equal(t, 1, strings.Count(string(out), "\n"), "%s: %s", args, out)
-		assert.Contains(t, string(out), "sudo", args)
-		assert.Contains(t, string(out), "unshare -Ur", args)
-	}
-	cmd := exec.Command("unshare", "-Urn", os.Args[0], "listen", ":80", "--http", ".", "--path", tun)
-	cmd.Env = append(os.Environ(), "MPPEER_RUN=1")
-	stderr, err := cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	b := make([]byte, 200)
-	n, err := stderr.Read(b)
-	require.NoError(t, err)
-	assert.Equal(t, "listening on 10.9.0.2:80 [fd00:9::2]:80\n", string(b[:n]))
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	require.NoError(t, cmd.Wait())
 }
 
 // mppeer lab builds, says what to type, and takes all of it down.

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/mptcp-go/mptcp/peer/link"
 	"github.com/stretchr/testify/require"
 )
 
@@ -62,15 +65,48 @@ func TestFailures(t *testing.T) {
 	}{
 		{"demo -o nosuch/demo.pcap", exitFailed, "open nosuch/demo.pcap: no such file"},
 		{"middlebox --left raw:nosuch0 --right raw:nosuch1", exitFailed, "interface nosuch0"},
-		{"connect a:1 --path tun", exitFailed, "want tun:NAME"},
+		{"connect a:1 --path tun", exitUsage, "want tun:NAME"},
 		{"connect a:1 --path raw:nosuch0", exitFailed, "nosuch0"},
-		{"listen 80 --path tun:x", exitFailed, "no address of ours"},
-		{"middlebox --left tun:x --right raw:nosuch1", exitFailed, "no address of ours"},
+		{"listen 80 --path tun:x", exitUsage, "no address of ours"},
+		{"middlebox --left tun:x --right raw:nosuch1", exitUsage, "no address of ours"},
 	} {
 		code, _, stderr := invoke("", strings.Fields(c.args)...)
 		require.Equal(t, c.code, code, "%s: %s", c.args, stderr)
 		require.Contains(t, stderr, c.says, c.args)
 	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// What could not be written is no success.
+func TestOutputFails(t *testing.T) {
+	var errs bytes.Buffer
+	code := run([]string{"demo", "-o", "-"}, strings.NewReader(""), fullDisk{}, &errs, make(chan os.Signal))
+	require.Equal(t, exitFailed, code)
+	require.Equal(t, "mppeer: no space left\n", errs.String())
+}
+
+// Each word of a command line that is shown survives a shell.
+func TestQuoted(t *testing.T) {
+	require.Equal(t, `a --do 'strip mptcp' 'it'\''s' '' 10.1.0.1:80 raw:eth0,10.0.0.1/24`,
+		quoted([]string{"a", "--do", "strip mptcp", "it's", "", "10.1.0.1:80", "raw:eth0,10.0.0.1/24"}))
+}
+
+// Nobody answers: an interrupt ends the wait, and says so.
+func TestInterruptedDial(t *testing.T) {
+	links := cable(1)
+	r := runOver(t, links, nil, "connect", "10.1.1.2:80", "--path", "a1")
+	require.Eventually(t, func() bool {
+		return links["b1"].(*link.PipeEnd).Stats().Received+links["a1"].(*link.PipeEnd).Stats().Sent > 0
+	},
+		patience, time.Millisecond)
+	r.stop <- os.Interrupt
+	r.ends(exitFailed)
+	require.Contains(t, r.errors.String(), "mppeer: interrupted: 10.1.1.2:80 has not answered\n")
+	require.NotContains(t, r.errors.String(), "context")
 }
 
 // Every command has examples, an explanation, and lines that fit a terminal.

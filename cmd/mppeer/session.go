@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm"
@@ -22,6 +23,8 @@ type sessions struct {
 	ctx     context.Context // ends with the first
 	ending  context.CancelFunc
 	leaving chan struct{} // closed by the third
+
+	dialling atomic.Pointer[string] // who is to answer
 
 	mu       sync.Mutex
 	open     map[*peer.Conn]bool
@@ -100,7 +103,11 @@ func (s *sessions) draw() {
 			t.poll()
 			s.host.flush()
 			if s.app.live {
-				s.app.setStatus(t.status(now))
+				line := t.status(now)
+				if to := s.dialling.Load(); to != nil {
+					line = "waiting for " + *to
+				}
+				s.app.setStatus(line)
 			}
 		case <-s.ticker:
 			s.app.setStatus("")

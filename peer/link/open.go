@@ -36,11 +36,12 @@ const specForms = "tun:NAME,ADDR/LEN[,ADDR/LEN...][,kernel=ADDR][,mtu=N][,offloa
 // joining segments and from leaving out checksums.
 //
 // Everything is opened before Open returns, in the network namespace of the calling
-// thread. The error is a *PrivilegeError where rights are missing.
+// thread. The error is a *SpecError where text is malformed, and a *PrivilegeError where
+// rights are missing.
 func Open(text string) (Link, error) {
 	s, err := parseSpec(text)
 	if err != nil {
-		return nil, err
+		return nil, &SpecError{err.Error()}
 	}
 	l, err := open(s)
 	if err != nil {
@@ -48,6 +49,11 @@ func Open(text string) (Link, error) {
 	}
 	return l, nil
 }
+
+// SpecError says what is wrong with the description of a link.
+type SpecError struct{ text string }
+
+func (e *SpecError) Error() string { return e.text }
 
 func parseSpec(text string) (*spec, error) {
 	kind, rest, ok := strings.Cut(text, ":")
