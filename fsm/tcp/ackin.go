@@ -206,11 +206,15 @@ func (f *Flow) delivered(t int64, s *span, o *optionSet, d *delivery) {
 }
 
 // measure takes the RTT sample of an ACK (RFC 6298 section 3). The earliest
-// segment counts, as its ACK may have been delayed. Where all were repeated,
-// timestamps tell which transmission is meant (RFC 7323 section 4.1), provided
-// that the ACK is for new data.
+// segment counts, as its ACK may have been delayed. Where one of them was repeated,
+// the others may have waited for it, as without SACK blocks the ACK of a repetition is
+// also that of all behind it: timestamps tell which transmission is meant (RFC 7323
+// section 4.1), provided that the ACK is for new data.
 func (f *Flow) measure(t int64, o *optionSet, d *delivery) {
 	sample := d.first
+	if d.resends {
+		sample = 0
+	}
 	if sample == 0 && d.acked > 0 && d.resends && f.tsOK && o.hasTS && o.tsEcr != 0 {
 		if ms := int32(f.tsClock(t) - o.tsEcr); ms >= 0 && time.Duration(ms)*time.Millisecond <= f.cfg.MaxRTO {
 			sample = max(int64(ms), 1) * int64(time.Millisecond)

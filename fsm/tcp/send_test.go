@@ -91,6 +91,21 @@ func TestKarnWithTimestamps(t *testing.T) { // RFC 6298 section 3, RFC 7323 sect
 	require.Zero(t, b.c.flow.rto.backoff)
 }
 
+// What lies behind a hole and has no SACK block is acknowledged with the repetition that
+// fills the hole: its age is no round-trip time.
+func TestKarnBehindAHole(t *testing.T) { // RFC 6298 section 3, RFC 7323 section 4.1, T6298-02
+	b := newBench(t)
+	b.open("<mss 1012, TS val 1 ecr 1000>")
+	b.segments(2)
+	b.wait(300 * time.Millisecond)
+	b.want("repeated", ". 1:1001(1000) <TS val 1400 ecr 1>")
+	b.wait(100 * time.Millisecond)
+	b.inject(". 1:1(0) ack 2001 <TS val 2 ecr 1400>")
+	srtt, _ := b.c.flow.RTT()
+	require.Equal(t, 100*time.Millisecond, srtt)
+	require.Zero(t, b.c.flow.rto.backoff)
+}
+
 func TestUserTimeout(t *testing.T) { // RFC 9293 section 3.8.3, R2
 	b := newBench(t, bare, func(c *Config) { c.UserTimeout = time.Minute })
 	b.open("<mss 1000>")
