@@ -115,7 +115,6 @@ func (e *Endpoint) promoteJoin(now time.Time, h *half[halfJoin], seg *wire.Segme
 	}
 	e.dropJoin(h)
 	s := c.addSubflow(f)
-	c.share(s)
 	s.join = joinState{active: true, nonce: x.nonce, peerNonce: x.peerNonce, id: x.id, peerID: x.peerID, backup: x.backup,
 		ownBackup: e.pathOf(seg.Dst.Addr()).Backup}
 	c.handleSegment(now, s, seg)

@@ -190,7 +190,6 @@ func (c *Conn) shakeJoin(now time.Time, s *subflow, seg *wire.Segment, o *option
 				c.ep.stats.MPJoinSynAckBackupRx++
 			}
 			j.pre = true
-			c.share(s)
 		}
 	}
 	return true

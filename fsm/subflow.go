@@ -87,16 +87,6 @@ func (c *Conn) addSubflow(f *tcp.Flow) *subflow {
 	return s
 }
 
-// share notes that the peer may use s from now on, and may repeat on it, or on others,
-// what it sent. Until it has our proof a join of ours is nothing to it.
-func (c *Conn) share(s *subflow) {
-	for _, x := range c.subflows {
-		if x != s && !x.doomed {
-			x.shared, s.shared = true, true
-		}
-	}
-}
-
 // goodEnd is where the last mapping ended whose checksum was right, in both spaces.
 type goodEnd struct{ sub, data uint64 }
 
