@@ -10,9 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
-	"slices"
 
+	"github.com/mptcp-go/mptcp/cmd/internal/screen"
 	"github.com/spf13/pflag"
 )
 
@@ -95,7 +94,7 @@ func (a *app) dispatch(args []string) int {
 		return a.usageError(cmd, "%v", err)
 	}
 	if a.opt.version {
-		fmt.Fprintln(a.out, versionLine())
+		fmt.Fprintln(a.out, screen.Version("mpdecode"))
 		return exitClean
 	}
 	a.opt.args = flags.Args()
@@ -122,18 +121,4 @@ func (a *app) help(args []string) int {
 	cmd.register(flags, &a.opt)
 	cmd.help(a.out, flags)
 	return exitClean
-}
-
-// versionLine names the build.
-func versionLine() string {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			version = info.Main.Version
-		}
-		if i := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "vcs.revision" }); i >= 0 && version == "(devel)" {
-			version += " " + info.Settings[i].Value
-		}
-	}
-	return "mpdecode " + version
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mptcp-go/mptcp/cmd/internal/screen"
 	"github.com/mptcp-go/mptcp/pcap"
 	"github.com/mptcp-go/mptcp/pcap/fields"
 	"github.com/mptcp-go/mptcp/pcap/trace"
@@ -99,7 +100,7 @@ func (e *extract) open(f *pcap.Frame) {
 		out, e.file = file, file
 	}
 	e.buf = bufio.NewWriterSize(out, 256<<10)
-	opts := pcap.WriterOptions{Link: f.Link, Nanos: true, SnapLen: 256 << 10, Application: versionLine()}
+	opts := pcap.WriterOptions{Link: f.Link, Nanos: true, SnapLen: 256 << 10, Application: screen.Version("mpdecode")}
 	if strings.EqualFold(filepath.Ext(e.name), ".pcapng") {
 		opts.Format = pcap.PCAPNG
 	}

@@ -65,16 +65,13 @@ func (c *command) register(f *pflag.FlagSet, o *options) {
 
 // help prints examples first, then what the command does, then its flags.
 func (c *command) help(w io.Writer, f *pflag.FlagSet) {
-	fmt.Fprintf(w, "Examples:\n%s\n", screen.Indent(c.examples))
-	fmt.Fprintf(w, "Usage: %s\n\n%s\n", strings.TrimSpace(c.path()+" "+c.usage), strings.TrimSpace(c.text))
+	h := screen.Help{Path: c.path(), Usage: c.usage, Examples: c.examples, Text: c.text, Flags: f}
 	if c == root {
-		fmt.Fprintf(w, "\nCommands (each has --help):\n")
 		for _, sub := range commands {
-			fmt.Fprintf(w, "  %-10s %s\n", sub.name, sub.short)
+			h.Commands = append(h.Commands, screen.Entry{Name: sub.name, Short: sub.short})
 		}
 	}
-	fmt.Fprint(w, "\nFlags:\n")
-	screen.FlagTable(w, f)
+	h.Print(w)
 	if c.more != nil {
 		c.more(w)
 	}

@@ -10,8 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -126,7 +124,7 @@ func (a *app) dispatch(args []string) int {
 		return a.usageError(cmd, "%v", err)
 	}
 	if a.opt.version {
-		fmt.Fprintln(a.stdout, versionLine())
+		fmt.Fprintln(a.stdout, screen.Version("mppeer"))
 		return exitClean
 	}
 	if cmd == root {
@@ -158,18 +156,4 @@ func (a *app) help(args []string) int {
 	cmd.register(flags, &a.opt)
 	cmd.help(a.stdout, flags)
 	return exitClean
-}
-
-// versionLine names the build.
-func versionLine() string {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			version = info.Main.Version
-		}
-		if i := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "vcs.revision" }); i >= 0 && version == "(devel)" {
-			version += " " + info.Settings[i].Value
-		}
-	}
-	return "mppeer " + version
 }
