@@ -10,7 +10,7 @@ import (
 	"github.com/mptcp-go/mptcp/wire"
 )
 
-// joined is a connection with n subflows over which the data goes in turn.
+// newJoined is a connection with n subflows over which the data goes in turn.
 func newJoined(t testing.TB, n int, change ...func(*Config)) *direct {
 	d := newDirect(t, func(c *Config) {
 		c.MaxSubflows = 32
@@ -56,10 +56,15 @@ func (d *direct) carry(from int, p, scratch []byte) {
 	d.run()
 }
 
-// Segments in and out on several subflows, with 0 allocations in steady state.
+// Segments in and out on several subflows, with 0 allocations in steady state, whichever
+// the scheduler.
 func TestNoAllocationsOnSubflows(t *testing.T) {
-	for _, n := range []int{2, 4, 8, 32} {
-		d := newJoined(t, n)
+	for _, k := range []struct {
+		policy  func() sched.Scheduler
+		n, used int
+	}{{sched.NewRoundRobin, 2, 2}, {sched.NewRoundRobin, 4, 4}, {sched.NewRoundRobin, 8, 8}, {sched.NewRoundRobin, 32, 32},
+		{sched.NewLowestRTT, 4, 1}, {sched.NewRedundant, 4, 4}} {
+		d := newJoined(t, k.n, func(c *Config) { c.Scheduler = k.policy })
 		out, in := make([]byte, 64<<10), make([]byte, 64<<10)
 		step := func() {
 			d.carry(0, out, in)
@@ -69,42 +74,54 @@ func TestNoAllocationsOnSubflows(t *testing.T) {
 			step()
 		}
 		before := d.conn[1].Info().Received
-		if k := testing.AllocsPerRun(100, step); k != 0 {
-			t.Errorf("%d subflows: %v allocations for 128 KiB", n, k)
+		if n := testing.AllocsPerRun(100, step); n != 0 {
+			t.Errorf("%T, %d subflows: %v allocations for 128 KiB", d.conn[0].sched, k.n, n)
 		}
 		if got := d.conn[1].Info().Received - before; got < 100*64<<10 {
-			t.Errorf("%d subflows: the data did not flow", n)
+			t.Errorf("%T, %d subflows: the data did not flow", d.conn[0].sched, k.n)
 		}
+		used := 0
 		for _, s := range d.conn[0].subflows {
-			if s.flow.Sent() < 64<<10 {
-				t.Errorf("%d subflows: one of them sent %d octets", n, s.flow.Sent())
+			if s.flow.Sent() >= 64<<10 {
+				used++
 			}
+		}
+		if used < k.used {
+			t.Errorf("%T: of %d subflows %d were used", d.conn[0].sched, k.n, used)
 		}
 	}
 }
 
-// The cost of a segment, in and out, data and ACKs alike, by the number of subflows that
-// all carry data: not to grow faster than the number.
+// The cost of a segment, in and out, data and ACKs alike, by the number of subflows:
+// those that carry data (all, in turn), and those that are merely there (the scheduler
+// uses the fastest). It is not to grow faster than the number.
 func BenchmarkSegment(b *testing.B) {
-	var racers []*racer
-	for _, n := range []int{1, 2, 8, 32} {
-		d := newJoined(b, n)
-		out, in := make([]byte, 64<<10), make([]byte, 64<<10)
-		count := func() uint64 { return d.ep[0].FlowStats().OutSegs + d.ep[1].FlowStats().OutSegs }
-		for range 300 {
-			d.carry(0, out, in)
-		}
-		before := count()
-		for range 100 {
-			d.carry(0, out, in)
-		}
-		racers = append(racers, &racer{name: fmt.Sprint(n), per: float64(count()-before) / 100, run: func(n int) {
-			for range n {
-				d.carry(0, out, in)
+	for _, policy := range []struct {
+		name string
+		make func() sched.Scheduler
+	}{{"all", sched.NewRoundRobin}, {"fastest", sched.NewLowestRTT}} {
+		b.Run(policy.name, func(b *testing.B) {
+			var racers []*racer
+			for _, n := range []int{1, 2, 8, 32} {
+				d := newJoined(b, n, func(c *Config) { c.Scheduler = policy.make })
+				out, in := make([]byte, 64<<10), make([]byte, 64<<10)
+				count := func() uint64 { return d.ep[0].FlowStats().OutSegs + d.ep[1].FlowStats().OutSegs }
+				for range 300 {
+					d.carry(0, out, in)
+				}
+				before := count()
+				for range 100 {
+					d.carry(0, out, in)
+				}
+				racers = append(racers, &racer{name: fmt.Sprint(n), per: float64(count()-before) / 100, run: func(n int) {
+					for range n {
+						d.carry(0, out, in)
+					}
+				}})
 			}
-		}})
+			race(b, 8, racers...)
+		})
 	}
-	race(b, 8, racers...)
 }
 
 // What checksums cost (paper section 3.3.6, P-3.3.6-03): the sum of the payload is taken
