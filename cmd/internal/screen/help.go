@@ -29,7 +29,7 @@ func (h *Help) Print(w io.Writer) {
 	fmt.Fprintf(w, "Usage: %s\n\n%s\n", strings.TrimSpace(h.Path+" "+h.Usage), strings.TrimSpace(h.Text))
 	if len(h.Commands) > 0 {
 		fmt.Fprint(w, "\nCommands (each has --help):\n")
-		wide := 8
+		wide := 7
 		for _, c := range h.Commands {
 			wide = max(wide, len(c.Name))
 		}
