@@ -307,6 +307,9 @@ func (c *Conn) handleTimer(now time.Time) {
 	if c.timers.expired(timerManage, t) {
 		c.manage(now, pathmgr.Event{Kind: pathmgr.Woken})
 	}
+	if c.timers.expired(timerShort, t) {
+		c.onShort(now)
+	}
 	if c.timers.expired(timerOverdue, t) {
 		c.onOverdue(now)
 	}

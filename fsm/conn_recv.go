@@ -17,6 +17,7 @@ type receiveState struct {
 	edge    uint64 // right edge of the window
 	win     tcp.RecvWindow
 	grewAt  int64        // when octets of the peer's stream came last
+	shortAt int64        // when the peer first said that no more comes, behind that: see short.go
 	pending []pendingMap // mappings whose checksum is not known yet
 
 	size     int // of the buffer now: see tuneReceive
@@ -25,6 +26,8 @@ type receiveState struct {
 	hasFin   bool
 	finDone  bool // everything up to the end is here
 	finFirst bool // ...before we closed our side
+
+	shortAsks uint8 // questions since shortAt
 }
 
 // pendingMap is a mapping of which octets are in the buffer but must not be

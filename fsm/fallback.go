@@ -211,7 +211,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	}
 	c.rcv.pending = nil
 	c.rcv.hasFin = c.rcv.hasFin && c.rcv.finDone
-	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal, timerJoin, timerRejoin, timerOverdue} {
+	for _, t := range []timer{timerResend, timerPersist, timerUnmapped, timerSignal, timerJoin, timerRejoin, timerOverdue, timerShort} {
 		c.timers.stop(t)
 	}
 	if s != nil && len(c.snd.again) > 0 && c.several {
@@ -414,25 +414,6 @@ func (c *Conn) onFailing(now time.Time) {
 	}
 	s.flow.RequestAck()
 	c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.BaseRTO()))
-}
-
-// fellShort looks at a segment without data that says that nothing more is on its
-// way, although the mapping that came last is not complete: something shortened what
-// was mapped, and unless more data came its checksum would never be known.
-func (c *Conn) fellShort(now time.Time, s *subflow, seg *wire.Segment) {
-	if c.mode != multi || c.fb.failed || len(c.rcv.pending) == 0 || nanos(now)-c.rcv.grewAt < min(int64(s.flow.BaseRTO()), int64(time.Second)) || !c.withholds(s) {
-		return
-	}
-	at := s.flow.Received()
-	if off, ok := s.segmentOff(seg); !ok || off != at && off+1 != at {
-		return
-	}
-	for _, p := range c.rcv.pending {
-		if p.s == s && p.m.Sub < at && at < p.m.End() {
-			c.badChecksum(now, s, p.m)
-			return
-		}
-	}
 }
 
 // takeFail takes an MP_FAIL. It reports whether the segment is to be processed.

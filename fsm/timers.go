@@ -18,6 +18,7 @@ const (
 	timerRejoin                 // no subflow is left, and one is to be tried
 	timerManage                 // the path manager asked to be woken
 	timerOverdue                // a DATA_ACK is, and nothing can be sent: see overdue.go
+	timerShort                  // a mapping ends before its end, perhaps: see short.go
 	numTimers
 )
 

@@ -194,6 +194,7 @@ func (v *witness) armed(c *Conn) error {
 		{timerRejoin, c.mode == multi && c.anyUp() == nil && c.opener},
 		{timerManage, c.mgr != nil},
 		{timerOverdue, c.mode == multi && c.snd.una < c.snd.next},
+		{timerShort, c.mode == multi},
 	} {
 		if t.armed(k.timer) && (!k.may || c.ended) {
 			return fmt.Errorf("invariant 13: timer %d is armed, %v", k.timer, c.State())
