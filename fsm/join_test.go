@@ -197,3 +197,39 @@ func TestUnknownTokenEndsTheConnection(t *testing.T) {
 		}
 	}
 }
+
+// R3.2-13: the third ACK of a join is repeated by its own timer, at growing intervals,
+// though the peer's SYN/ACK does not come again; what is never answered is reset.
+func TestThirdAckOfAJoinIsRepeated(t *testing.T) {
+	b := opened(t)
+	b.inject(". 1:1(0) ack 1 <dss dack8=O+0>")
+	l := newLane("10.0.0.2:1000", "10.7.7.7:5000")
+	if err := b.conn.Join(b.now, l.local, l.remote, false); err != nil {
+		t.Fatal(err)
+	}
+	var seg wire.Segment
+	b.poll(&seg)
+	l.ourISN = seg.Seq
+	m, _ := joinOf(&seg)
+	b.on(l, func() {
+		o, _ := wire.MPJoin{Form: wire.JoinSYNACK, ID: 3, Nonce: 77, HMAC64: wire.JoinHMAC64(b.version, b.peerKey, b.conn.own.key, 77, m.Nonce)}.Append(nil)
+		b.inOpts(wire.SYN|wire.ACK, 0, 1, o)
+		b.want("the proof", ". 1:1(0) ack 1 <mp_join ack>")
+		last := time.Duration(0)
+		for range maxJoinTries {
+			at := b.now
+			b.wait(5 * time.Minute)
+			b.want("the proof again", ". 1:1(0) ack 1 <mp_join ack>")
+			if d := b.now.Sub(at); d < last {
+				t.Errorf("after %v, before that %v", d, last)
+			} else {
+				last = d
+			}
+		}
+		b.wait(5 * time.Minute)
+		b.want("given up", "R. 1:1(0) ack 1 <mp_tcprst reason=1>")
+	})
+	if b.conn.State() != Established || b.conn.Info().SubflowsUp != 1 {
+		t.Error(b.conn.State(), b.conn.Info().SubflowsUp)
+	}
+}

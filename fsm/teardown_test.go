@@ -81,9 +81,10 @@ func TestEarlyFIN(t *testing.T) {
 	b.on(l, func() { b.want("a FIN", "F. 1:1(0) ack 1 <dss dack4=P+7>") })
 }
 
-// R3.3.3-01, R3.3.3-10, P-3.4-01: a peer that closes subflows one after the other with FINs, and has
+// R3.3.3-01, R3.3.3-10, R4-07, P-3.4-01: a peer that closes subflows one after the other with FINs, and has
 // said nothing of the end of its stream, keeps the connection: on the last one we go on
-// sending, and a new one is taken.
+// sending, and a new one is taken. The application sees the addresses of the first subflow
+// as before.
 func TestSubflowsClosedOneByOne(t *testing.T) {
 	b := proven(t)
 	l := newLane("10.0.0.2:80", "10.7.7.7:5000")
@@ -95,6 +96,11 @@ func TestSubflowsClosedOneByOne(t *testing.T) {
 	b.write("hello")
 	b.on(l, func() { b.want("and takes data", "P. 1:6(5) ack 2 <dss dsn8=O+0 ssn=1 dll=5>") })
 	b.on(l, func() { b.inject(". 2:2(0) ack 6 <dss dack8=O+5>") })
+	b.inject(". 8:8(0) ack 2")
+	b.flush()
+	if b.ep.subflows.find(flowID{b.local, b.remote}) != nil || b.conn.Local() != b.local || b.conn.Remote() != b.remote {
+		t.Error("the first subflow is gone, and the connection is between", b.conn.Local(), "and", b.conn.Remote())
+	}
 	if s := b.conn.State(); s != Established {
 		t.Error(s)
 	}
