@@ -2,11 +2,14 @@ package fsm
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm/pathmgr"
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // Paper section 3.4, P-3.4-03: both ways of closing, in every order of the two ends, with
@@ -132,5 +135,49 @@ func TestEndOnOnePathDataOnTheOther(t *testing.T) {
 			t.Error("nothing had to be repeated")
 		}
 		w.idle()
+	}
+}
+
+// R3.3.3-02, RFC 8684 section 3.3.3: the DATA_FIN goes on every subflow, without waiting for
+// what one of them might lose, and on one that joins before it is acknowledged; no FIN
+// goes with it.
+func TestDataFinOnAllSubflows(t *testing.T) {
+	b := proven(t)
+	lanes := []*lane{newLane("10.0.0.2:80", "10.7.7.7:5000"), newLane("10.0.0.3:80", "10.7.7.8:5000")}
+	for i, l := range lanes {
+		b.join(l, uint8(7+i))
+	}
+	b.conn.CloseWrite(b.now)
+	fins := func() map[netip.AddrPort]int {
+		n := map[netip.AddrPort]int{}
+		var seg wire.Segment
+		for b.poll(&seg) {
+			var o options
+			o.parse(seg.Options, wire.V1)
+			if seg.Flags.Has(wire.FIN) {
+				t.Error("a FIN on", seg.Src)
+			}
+			if o.hasDSS && o.dss.Flags.Has(wire.DSSFin) {
+				n[seg.Dst]++
+			}
+		}
+		return n
+	}
+	want := map[netip.AddrPort]int{b.remote: 1, lanes[0].remote: 1, lanes[1].remote: 1}
+	if got := fins(); !maps.Equal(got, want) {
+		t.Error("DATA_FINs", got)
+	}
+	b.wait(10 * time.Second)
+	if got := fins(); !maps.Equal(got, want) {
+		t.Error("DATA_FINs that were repeated", got)
+	}
+	late := newLane("10.0.0.4:80", "10.7.7.9:5000")
+	b.join(late, 9)
+	if got := fins(); got[late.remote] == 0 {
+		// The fourth ACK itself may have had it; join has taken that.
+		b.wait(20 * time.Second)
+		if got = fins(); got[late.remote] != 1 || len(got) != 4 {
+			t.Error("with one more subflow", got)
+		}
 	}
 }
