@@ -95,8 +95,14 @@ func TestLivePaths(t *testing.T) {
 			if c.subflows == 2 && assert.Len(t, flows, 2) {
 				// A backup carries what was on its way before the other subflow was there, and
 				// a few octets that are repeated.
-				assert.Equal(t, c.idle == 2, flows[1] < flows[0]/100, "%v", flows)
-				assert.Equal(t, c.idle == 1, flows[0] < flows[1]/3, "%v", flows)
+				switch c.idle {
+				case 0:
+					assert.True(t, flows[0] > 0 && flows[1] > flows[0]/100, "%v", flows)
+				case 1:
+					assert.Less(t, flows[0], flows[1]/3, "%v", flows)
+				case 2:
+					assert.Less(t, flows[1], flows[0]/100, "%v", flows)
+				}
 			}
 			n := counters(t, kernel)
 			assert.EqualValues(t, c.subflows-1, n["MPTcpExtMPJoinAckRx"])
