@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
@@ -79,7 +80,16 @@ func TestLivePaths(t *testing.T) {
 			kernelEcho(t, kernel, "10.1.0.2:5000")
 			args := append([]string{"connect", "10.1.0.2:5000", "--path", "raw:eth0,10.1.0.1/24" + c.first, "--path",
 				"raw:eth1,10.2.0.1/24,via=10.2.0.2" + c.second, "--json"}, strings.Fields(c.flags)...)
-			p := start(t, ours, bytes.NewReader(stream), args...)
+			stdin, typed := io.Pipe()
+			p := start(t, ours, stdin, args...)
+			_, err := typed.Write(stream[:1000])
+			require.NoError(t, err)
+			if c.subflows == 2 { // the rest is for both
+				p.says(`"subflows_up":2`)
+			}
+			_, err = typed.Write(stream[1000:])
+			require.NoError(t, err)
+			require.NoError(t, typed.Close())
 			p.ends(exitClean)
 			require.Equal(t, sum(stream), sum([]byte(p.out.String())))
 			k := p.records("summary")[0]
