@@ -255,6 +255,9 @@ func TestPrioOfAnAddress(t *testing.T) {
 		for _, s := range b.conn.subflows {
 			assert.Equal(t, v == OnlyV0 || s.join.peerID == 0, s.join.backup, "version %v, id %d", v, s.join.peerID)
 		}
+		o, _ = wire.MPPrio{}.Append(nil)
+		b.inOpts(wire.ACK, 7, 1, o)
+		assert.False(t, b.conn.subflows[0].join.backup, "taken back")
 	}
 }
 
