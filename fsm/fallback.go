@@ -97,10 +97,20 @@ func (c *Conn) contiguous(s *subflow) bool {
 	if c.fb.failed {
 		return true // it is taken so already
 	}
+	return c.image(s) && (c.allHere(s) || c.based(s))
+}
+
+// allHere reports whether nothing more of the peer's stream can come on s, where that
+// matters: with one subflow only there are other ways to tell.
+func (c *Conn) allHere(s *subflow) bool { return c.rcv.finDone && c.several && s.proven() }
+
+// image reports whether s is an image of the stream, as far as is known, although perhaps
+// not of which part: on a join without any mapping yet.
+func (c *Conn) image(s *subflow) bool {
 	if s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0) {
 		return false
 	}
-	return !s.shared && c.inOrder(s) && (c.rcv.finDone && c.several && s.proven() || c.based(s) && c.whole(s))
+	return !s.shared && c.inOrder(s) && (c.allHere(s) || (c.based(s) || !s.anyMap) && c.whole(s))
 }
 
 // based reports whether it is known where in the stream the octets behind the last mapping

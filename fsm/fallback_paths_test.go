@@ -157,3 +157,27 @@ func (m *manyPaths) resetAll() {
 		}
 	}
 }
+
+// R3.7-03, P-3.3.5-03: what comes on a join before any mapping is not acknowledged where nothing
+// else is up. A box that merges segments and drops their options lets the mapping of a
+// repetition pass, and then it is known where in the stream the join began.
+func TestWithholdsOnAJoin(t *testing.T) {
+	var merging, stripping part
+	for _, p := range parts {
+		switch p.spec {
+		case "coalesce 4 keep=none":
+			merging = p
+		case "strip mptcp after=20000B":
+			stripping = p
+		}
+	}
+	sum := manyTally{lost: map[string]int{}}
+	for seed := range uint64(3) {
+		for _, k := range append(manyCells(merging, stripping), manyCells(merging, merging)...) {
+			k.judge(t, seed+1, &sum)
+		}
+	}
+	if sum.worlds == 0 || len(sum.lost) > 0 {
+		t.Errorf("%+v", sum)
+	}
+}

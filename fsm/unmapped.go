@@ -41,7 +41,10 @@ type heldPiece struct {
 //
 // While a join of ours waits for the answer to its proof it is not known whether there
 // is another subflow; the octets wait, too.
-func (c *Conn) withholds(s *subflow) bool { return c.last(s) && c.contiguous(s) }
+//
+// On a join without any mapping yet nobody knows where they belong, but where something
+// merges segments the repetition of one may bring its mapping.
+func (c *Conn) withholds(s *subflow) bool { return c.last(s) && (c.fb.failed || c.image(s)) }
 
 // takeUnmapped takes octets that no mapping covers, and holds them for a while in case
 // their mapping is on another segment (R3.3.1-10). It returns how many were kept, and
@@ -139,6 +142,17 @@ func (c *Conn) withhold(now time.Time, s *subflow, off uint64, p []byte, o *opti
 	if !c.hopeless(nanos(now), s) || !c.sole(s) || c.awaits(now) {
 		return false
 	}
+	return c.decide(now, s)
+}
+
+// decide falls back where withheld octets will not come with a mapping any more, or resets s
+// where it is not known where they belong (R3.7-03). It reports whether it fell back.
+func (c *Conn) decide(now time.Time, s *subflow) bool {
+	if !c.contiguous(s) {
+		c.ep.stats.FallbackFailed++
+		c.resetSubflow(now, s, wire.ResetMiddlebox)
+		return false
+	}
 	c.fb.announce = true
 	c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
 	return true
@@ -207,8 +221,7 @@ func (c *Conn) onUnmapped(now time.Time) {
 			next = sooner(next, s.held.since+rto)
 		case c.withholds(s) && s.held.acked == 0:
 			if c.hopeless(nanos(now), s) && c.sole(s) && !c.awaits(now) {
-				c.fb.announce = true
-				c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
+				c.decide(now, s)
 				return
 			}
 			next = sooner(next, nanos(now)+rto)
