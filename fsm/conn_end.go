@@ -34,6 +34,9 @@ func (c *Conn) dropSubflow(i int) {
 	s := c.subflows[i]
 	c.remember(s)
 	c.ep.subflows.remove(s)
+	// What the peer drops of the subflow that is left, or of the next, is not known: alone
+	// it may be one of which it withholds what has no mapping.
+	c.snd.dropper, c.snd.repeated = false, nil
 	if cc := s.flow.Controller(); c.group != nil && cc != nil {
 		c.group.Remove(cc)
 	}

@@ -25,6 +25,7 @@ type sendState struct {
 	proven   bool     // a DATA_ACK was received
 	again    []extent // what is to be sent again on another mapping
 	recover  uint64   // what was sent before a data-level retransmission: see rtx.go
+	repeated *subflow // the only subflow, where that was made on it
 	tries    int      // data-level retransmissions in a row
 	overdue  uint8    // questions for a DATA_ACK in a row: see overdue.go
 	probes   int      // window probes in a row
@@ -152,8 +153,14 @@ func (c *Conn) assignCopy(now time.Time, set sched.Set) bool {
 			continue
 		}
 		from := max(s.copied, snd.una)
-		for from < snd.next && c.carries(s, from) {
-			from = min(s.carriedTo(from), snd.next)
+		for from < snd.next {
+			// Also what it has delivered: a DATA_ACK that does not come of it is no reason
+			// to repeat on an only subflow (see mayRepeat).
+			m := s.maps.covering(from)
+			if m == nil {
+				break
+			}
+			from = min(m.dataEnd(), snd.next)
 		}
 		if s.copied = from; from == snd.next {
 			continue

@@ -49,15 +49,18 @@ func (p part) harmless() bool {
 }
 
 // manyTally counts the outcomes. Undelivered are those that TCP does not bring over the
-// first path either, lost those that it does.
+// first path either, lost those that it does (see manyCell.excused), by the box on that
+// path; beside those of them in which another path does no harm.
 type manyTally struct {
 	worlds, joined, multi, plain, undelivered, skipped int
-	lost                                               map[string]int // by the box on the first path
+	lost                                               map[string]int
+	beside                                             int
 }
 
 // judge plays one cell: what is read is what was sent, whatever stands where; and all of
 // it is where plain TCP delivers over the first path alone, with the same dice, or where
-// any path does no harm. What is plain TCP in the end a box explains, and a counter.
+// any path does no harm, but for one condition (see excused). What is plain TCP in the end
+// a box explains, and a counter.
 func (k manyCell) judge(t testing.TB, seed uint64, sum *manyTally) {
 	payload, length := k.alters()
 	if length && !k.sums {
@@ -79,20 +82,23 @@ func (k manyCell) judge(t testing.TB, seed uint64, sum *manyTally) {
 		if err = k.explained(w); err == nil {
 			err = w.left()
 		}
-	} else if violates(err) {
-	} else if slices.ContainsFunc(k.parts[1:], part.harmless) && w.joined() || k.parts[0].harmless() {
-		sum.lost["beside a harmless path: "+k.parts[0].spec]++
-		t.Logf("%v seed %d: lost beside a harmless path", k, seed)
-		if !everyLoss {
-			err = nil
+	} else if !violates(err) {
+		safe := k.parts[0].harmless() || w.joined() && slices.ContainsFunc(k.parts[1:], part.harmless)
+		tcp := true
+		if !safe {
+			_, bad := s.play(t, true, false)
+			tcp = bad == nil
 		}
-	} else if _, bad := s.play(t, true, false); bad != nil {
-		sum.undelivered++ // TCP does not deliver either
-		err = nil
-	} else {
-		sum.lost["TCP delivers: "+k.parts[0].spec]++
-		t.Logf("%v seed %d: lost", k, seed)
-		if !everyLoss {
+		switch {
+		case !tcp:
+			sum.undelivered++
+			err = nil
+		case k.excused() && !everyLoss:
+			sum.lost[k.parts[0].spec]++
+			if safe {
+				sum.beside++
+			}
+			t.Logf("%v seed %d: lost, safe=%v", k, seed, safe)
 			err = nil
 		}
 	}
@@ -105,6 +111,18 @@ func (k manyCell) judge(t testing.TB, seed uint64, sum *manyTally) {
 		return
 	}
 	s.explain(t, err)
+}
+
+// excused is the one condition on which a connection may be lost although TCP delivers over
+// the first path, or another path does no harm: the first path begins to remove mappings
+// when there are joins, and a box meddles with another path, too. Octets whose mapping is
+// missing were repeated elsewhere, or may have been, so neither end can become TCP on the
+// path that is left; see docs/fsm.md. (A firewall that comes in the middle of a handshake
+// meddles with it.)
+func (k manyCell) excused() bool {
+	first := k.parts[0].spec
+	return (strings.HasPrefix(first, "strip") || first == "coalesce 4 keep=none") &&
+		slices.ContainsFunc(k.parts[1:], func(p part) bool { return !p.harmless() || k.late && strings.HasPrefix(p.spec, "firewall") })
 }
 
 // violates reports whether a run ended with something that is wrong whatever TCP does.
@@ -159,4 +177,11 @@ func TestMatrixManyPaths(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", sum)
+	n := 0
+	for _, k := range sum.lost {
+		n += k
+	}
+	if n > 2+sum.worlds/80 {
+		t.Errorf("%d of %d connections are lost", n, sum.worlds)
+	}
 }

@@ -192,3 +192,18 @@ func TestRandomPaths(t *testing.T) {
 func TestRapidPaths(t *testing.T) {
 	rapidly(t, func(r *rapid.T) *scene { return manyScene(drawn{r}, 1) })
 }
+
+// Worlds in which something was wrong once: a join without proof (2143), data repeated into
+// what had become TCP (123142), probes that died with their subflow (127724, 144641, 148601,
+// 156400), ACKs without end (131547, 160124, 179462), a timer for nothing (1710), a join
+// before the first DSS (154).
+func TestPathsRemembered(t *testing.T) {
+	for _, seed := range []uint64{154, 1710, 2143, 123142, 127724, 131547, 144641, 148601, 156400, 160124, 179462} {
+		s := manyScene(rand.New(rand.NewPCG(seed, 11)), seed)
+		if r, err := s.ask(t); err != nil {
+			s.report(t, err)
+		} else if r >= lost {
+			t.Errorf("seed %d: %v", seed, r)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func (c *Conn) onResend(now time.Time) {
 				snd.askedAt = nanos(now)
 				break
 			}
-			snd.recover = snd.next
+			snd.recover, snd.repeated = snd.next, c.only()
 			c.resendHead(now)
 			c.askClosed()
 		case c.only() == nil:

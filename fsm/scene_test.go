@@ -302,6 +302,7 @@ func (w *world) whole() error {
 
 // left runs the world dry and reports what was not given back.
 func (w *world) left() error {
+	w.w.MaxStall = 0 // all is read
 	if err := w.w.RunIdle(30 * time.Minute); err != nil {
 		return err
 	}

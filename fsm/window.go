@@ -94,7 +94,7 @@ func (c *Conn) dataAcked(now time.Time, a uint64) {
 	c.tuneSend()
 	c.timers.stop(timerResend)
 	c.armResend(now)
-	if progress && snd.recover > 0 && c.only() != nil {
+	if s := c.only(); progress && s != nil && s == snd.repeated {
 		snd.dropper = true // it had dropped what it acknowledged, and may again
 	}
 	if progress && snd.una < snd.recover {

@@ -298,6 +298,7 @@ func (w *world) dump(i int) string {
 // idle runs until both hosts have nothing armed, TIME-WAIT included.
 func (w *world) idle() {
 	w.t.Helper()
+	w.w.MaxStall = 0 // all is read
 	if err := w.w.RunIdle(10 * time.Minute); err != nil {
 		w.t.Fatalf("%v\n%s\n%s", err, w.dump(0), w.dump(1))
 	}
