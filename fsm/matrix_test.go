@@ -123,7 +123,7 @@ func (k cell) String() string {
 }
 
 func (k cell) scene(seed uint64) *scene {
-	s := &scene{seed: seed, up: 36_000, down: 24_000, payload: words, limit: 20 * time.Minute}
+	s := &scene{seed: seed, up: 36_000, down: 24_000, payload: words, limit: 20 * time.Minute, strict: true}
 	var boxes []string
 	for _, p := range k.parts {
 		spec := p.spec

@@ -363,16 +363,6 @@ func (c *Conn) carries(s *subflow, off uint64) bool {
 	return false
 }
 
-// carriedTo returns where the mapping ends under which s delivers the octet at off.
-func (s *subflow) carriedTo(off uint64) uint64 {
-	for i := range s.maps.len() {
-		if m := s.maps.at(i); m.data <= off && off < m.dataEnd() {
-			return m.dataEnd()
-		}
-	}
-	return off + 1
-}
-
 // afterAck looks at what a segment acknowledged on its subflow, acked before it came.
 func (c *Conn) afterAck(now time.Time, s *subflow, seg *wire.Segment, acked uint64, option, dataAck bool) {
 	moved := s.flow.Acked() > acked
