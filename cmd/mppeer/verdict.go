@@ -24,7 +24,7 @@ var causes = map[string]string{
 	"MPCapableFallbackACK":    "the peer's third packet came without MP_CAPABLE: it saw none in the SYN/ACK, or a box on the way removed the option",
 	"MPCapableSYNTXDrop":      "SYNs with MP_CAPABLE were not answered, a plain one was",
 	"MPCapableDataFallback":   "the first data came without a mapping: a box on the way removes options from data, or acknowledges data itself",
-	"DssFallback":             "options no longer came, or no longer arrived, in mid-connection: a box on the way began to remove them",
+	"DssFallback":             "options no longer came, or no longer arrived, in mid-connection: a box on the way began to remove them, or merges segments and the peer fell back without a word",
 	"DataCsumErr":             "a checksum failed: a box on the way changes the payload",
 	"InfiniteMapRx":           "the peer asked for it with an infinite mapping",
 	"MPFailRx":                "the peer found a wrong checksum: a box on the way changes the payload",

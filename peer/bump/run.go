@@ -56,6 +56,7 @@ func Run(ctx context.Context, left, right End, cfg Config) error {
 		once.Do(func() { failed = err; close(done) })
 	}
 	var out Frame
+	setMTU(cfg.Elements, left, right)
 	e := newEngine(cfg, func(dir netsim.Dir, pkt []byte) {
 		out = Frame{Packet: link.Packet{Data: pkt}}
 		if err := ends[dir.Back()].send(&out); err != nil {

@@ -104,6 +104,9 @@ func htons(v uint16) uint16 {
 
 func (t *tap) Name() string { return t.name }
 
+// MTU is that of the interface when it was opened.
+func (t *tap) MTU() int { return t.mtu }
+
 func (t *tap) Close() error { return t.file.Close() }
 
 func (t *tap) Recv(frames []Frame) (n int, err error) {

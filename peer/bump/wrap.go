@@ -15,6 +15,7 @@ import (
 func Wrap(l link.Link, cfg Config) link.Link {
 	w := &wrapped{Link: l}
 	w.wake.L = &w.mu
+	setMTU(cfg.Elements, l)
 	w.engine = newEngine(cfg, w.out, func(err error) { w.end(err) })
 	go w.read()
 	if h, ok := l.(link.PortHolder); ok {

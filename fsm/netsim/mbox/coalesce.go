@@ -17,13 +17,14 @@ import (
 //	coalesce [N] [keep=first|last|both|none] [max=OCTETS] [wait=5ms] [when...]
 //
 // N segments (default 2) become one, unless it would exceed max octets of payload
-// (default 65000), or none follows within wait. keep says whose options it has:
+// (default 65000) or what its links take, or none follows within wait. keep says whose options it has:
 // of the first, of the last, those of the first and as many MPTCP ones of the
 // others as fit, or of the last but no MPTCP ones.
 type Coalesce struct {
 	n    int
 	keep string
 	max  int
+	mtu  int // 0: any
 	wait time.Duration
 	when when
 
@@ -58,6 +59,10 @@ func parseCoalesce(s *netsim.Spec) netsim.Element {
 	x.when = parseWhen(s)
 	return x
 }
+
+// SetMTU tells the size in octets of the largest IP packet that may leave; what was put
+// together beyond that would be lost.
+func (x *Coalesce) SetMTU(octets int) { x.mtu = octets }
 
 func (x *Coalesce) String() string {
 	s := "coalesce " + strconv.Itoa(x.n)
@@ -133,7 +138,7 @@ func (x *Coalesce) join(at *netsim.Slot, dir netsim.Dir, h *heldSegment) bool {
 			}
 		}
 	}
-	if !j.rebuild(x.options, x.payload) {
+	if x.mtu > 0 && j.tcp+tcpHeader+(len(x.options)+3)&^3+len(x.payload) > x.mtu || !j.rebuild(x.options, x.payload) {
 		return false
 	}
 	j.setFlags(j.seg.Flags | e.seg.Flags)
