@@ -312,6 +312,12 @@ func (f *Flow) propose(t int64, seg *wire.Segment, out *Out) {
 		seg.Seq = f.sndSeq(int64(out.Off))
 	case KindAskPeer:
 		seg.Seq = f.sndSeq(f.snd.nxt - 1)
+	case KindAck:
+		if f.snd.wnd == 0 && f.snd.nxt == f.snd.una+1 {
+			// The probe of a closed window is out, and was or will be refused: behind it an
+			// ACK would be refused, too (RFC 9293 section 3.10.7.4).
+			seg.Seq = f.sndSeq(f.snd.una)
+		}
 	}
 	if f.tsOK {
 		// RFC 7323 section 3.2: in every segment but a RST (T7323-03).
