@@ -72,3 +72,18 @@ func (c *Conn) otherUp(s *subflow) bool {
 	}
 	return false
 }
+
+// askFin asks a peer that has closed its stream without our knowing. Its keepalive probe says
+// so, but begins an octet too low to be believed (R3-03); the answer to one of ours will not.
+// Linux repeats a DATA_FIN that was lost nowhere else, where nothing else is to be sent.
+func (c *Conn) askFin(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS) {
+	if !d.Flags.Has(wire.DSSMap|wire.DSSFin) || d.DataLen != 1 || d.SSN != 0 || c.rcv.hasFin || c.mode != multi || !s.up || s.doomed {
+		return
+	}
+	off, ok := s.segmentOff(seg)
+	if !ok || off+1 != s.flow.Received() || len(seg.Payload) > 1 || nanos(now) < c.rcv.finAsked+int64(time.Second) {
+		return
+	}
+	c.rcv.finAsked = nanos(now)
+	s.flow.AskPeer()
+}

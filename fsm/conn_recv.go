@@ -11,14 +11,15 @@ import (
 
 // receiveState is the peer's stream.
 type receiveState struct {
-	buf     *reasm.Buffer
-	next    uint64 // below it everything is here and verified: what DATA_ACK says
-	top     uint64 // end of the data mapped farthest
-	edge    uint64 // right edge of the window
-	win     tcp.RecvWindow
-	grewAt  int64        // when octets of the peer's stream came last
-	shortAt int64        // when the peer first said that no more comes, behind that: see short.go
-	pending []pendingMap // mappings whose checksum is not known yet
+	buf      *reasm.Buffer
+	next     uint64 // below it everything is here and verified: what DATA_ACK says
+	top      uint64 // end of the data mapped farthest
+	edge     uint64 // right edge of the window
+	win      tcp.RecvWindow
+	grewAt   int64        // when octets of the peer's stream came last
+	finAsked int64        // when a probe that cannot be believed had us ask for the end of the stream
+	shortAt  int64        // when the peer first said that no more comes, behind that: see short.go
+	pending  []pendingMap // mappings whose checksum is not known yet
 
 	size     int // of the buffer now: see tuneReceive
 	tune     tuning
@@ -87,6 +88,9 @@ func (c *Conn) handleSegment(now time.Time, s *subflow, seg *wire.Segment) {
 			seg = &only
 			s.flow.RequestAck()
 		}
+	}
+	if !ok && o.hasDSS {
+		c.askFin(now, s, seg, &o.dss)
 	}
 	acked, state := s.flow.Acked(), s.flow.State()
 	in := s.flow.HandleSegment(now, seg, hint)

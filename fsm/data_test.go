@@ -272,3 +272,36 @@ func TestPeerFallsBackInSilence(t *testing.T) {
 		t.Error("no fallback:", b.conn.Info())
 	}
 }
+
+// A DATA_FIN that was lost shows only in the peer's keepalive probes, as Linux has it. What a
+// segment from behind the window says is not believed, but asked about, once a second.
+func TestDataFinInKeepAlive(t *testing.T) { // R3-03, R3.3.3-01
+	b := accepted(t)
+	b.conn.CloseWrite(b.now)
+	b.want("our DATA_FIN", ". 1:1(0) ack 4 <dss dack8=P+3 dsn8=O+0 ssn=0 dll=1 fin>")
+	b.inject(". 4:4(0) ack 1 <dss dack8=O+1>")
+	b.wantIdle("the peer's side is open")
+	probe := ". 3:3(0) ack 1 <dss dack8=O+1 dsn8=P+3 ssn=0 dll=1 fin>"
+	for range 3 {
+		b.inject(probe)
+	}
+	if b.conn.State() != FinWait2 {
+		t.Fatal("it was believed:", b.conn.State())
+	}
+	asked := 0
+	for b.peek() {
+		if b.next.Seq == b.ourISN {
+			asked++
+		}
+		b.ahead = false
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	b.inject(". 2:2(0) ack 1 <dss dack8=O+1 dsn8=P+3 ssn=0 dll=1 fin>")
+	if b.conn.State() != FinWait2 {
+		t.Error("no probe, and believed")
+	}
+	b.inject(". 4:4(0) ack 1 <dss dack8=O+1 dsn8=P+3 ssn=0 dll=1 fin>")
+	b.want("the answer is", ". 1:1(0) ack 4 <dss dack8=P+4>")
+}
