@@ -46,7 +46,7 @@ var liveBoxes = []boxCase{
 	{spec: "strip mptcp after=3whs", client: "MPCapableDataFallback", server: "MPCapableDataFallback", proof: "MPD-INFINITE-MAPPING"}, // P-3.1-03
 	{spec: "strip mptcp after=3whs dir=c2s", client: "MPCapableDataFallback", server: "MPCapableDataFallback|DssFallback", proof: "MPD-INFINITE-MAPPING"},
 	{spec: "strip mptcp after=3whs dir=s2c", client: "MPCapableDataFallback", server: "MPCapableDataFallback", proof: "MPD-INFINITE-MAPPING"},
-	{spec: "strip dss", client: "MPCapableDataFallback", server: "MPCapableDataFallback", proof: "MPD-INFINITE-MAPPING"},
+	{spec: "strip dss", client: "MPCapableDataFallback", server: "MPCapableDataFallback|DssFallback", proof: "MPD-INFINITE-MAPPING"},
 	{spec: "strip mptcp after=100KB", client: "DssFallback", server: "DssFallback", proof: "MPD-INFINITE-MAPPING"}, // P-3.3.6-05
 }
 
