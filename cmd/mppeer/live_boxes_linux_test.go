@@ -30,7 +30,7 @@ var liveBoxes = []boxCase{
 	{spec: "split 500", client: "-", server: "-"},          // P-3.3.4-01
 	{spec: "split 500 copy=first after=50KB", client: "-", server: "-"},
 	// The kernel falls back without a word at the first octets without a mapping; we do not.
-	{spec: "mss 700 + coalesce 2 wait=1ms after=50KB", client: "DssFallback", server: "DssFallback", proof: "MPD-INFINITE-MAPPING"}, // P-3.3.5-03
+	{spec: "mss 700 + coalesce 2 wait=1ms after=50KB", client: "DssFallback", server: "DssFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST"}, // P-3.3.5-03
 	{spec: "mss 700 + coalesce 2 wait=1ms dir=s2c", client: "-", server: "-"},
 	{spec: "mss 700 + coalesce 3 keep=last dir=s2c", client: "-", server: "-"},
 	{spec: "dup mptcp", client: "-", server: "-"}, // P-3.1-09
@@ -38,16 +38,16 @@ var liveBoxes = []boxCase{
 	{spec: "firewall inbound", client: "-", server: "-"},
 	{spec: "normalize", client: "-", server: "-"}, // P-3.3.3-03
 	{spec: "link loss=1% delay=1ms", client: "-", server: "-"},
-	{spec: "proxy", client: "MPCapableDataFallback", server: "MPCapableDataFallback|DssFallback", proof: "MPD-INFINITE-MAPPING"},
+	{spec: "proxy", client: "MPCapableDataFallback", server: "MPCapableDataFallback|DssFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST"},
 	{spec: "strip mptcp on=syn", client: "MPCapableFallbackSYNACK", server: "", proof: "MPD-FALLBACK-SYNACK"},                                         // P-3.1-02
 	{spec: "strip mptcp on=synack", client: "MPCapableFallbackSYNACK", server: "MPCapableFallbackACK", proof: "MPD-FALLBACK-SYNACK MPD-FALLBACK-ACK"}, // P-3.1-05
 	{spec: "strip mptcp on=ack3", client: "MPCapableDataFallback|DssFallback", server: "MPCapableFallbackACK", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST"},
-	{spec: "drop has=mptcp on=syn", client: "MPCapableSYNTXDrop", server: "", proof: "MPD-SYN-BLACKHOLE"},                             // P-3.1-04
-	{spec: "strip mptcp after=3whs", client: "MPCapableDataFallback", server: "MPCapableDataFallback", proof: "MPD-INFINITE-MAPPING"}, // P-3.1-03
-	{spec: "strip mptcp after=3whs dir=c2s", client: "MPCapableDataFallback", server: "MPCapableDataFallback|DssFallback", proof: "MPD-INFINITE-MAPPING"},
-	{spec: "strip mptcp after=3whs dir=s2c", client: "MPCapableDataFallback", server: "MPCapableDataFallback", proof: "MPD-INFINITE-MAPPING"},
-	{spec: "strip dss", client: "MPCapableDataFallback", server: "MPCapableDataFallback|DssFallback", proof: "MPD-INFINITE-MAPPING"},
-	{spec: "strip mptcp after=100KB", client: "DssFallback", server: "DssFallback", proof: "MPD-INFINITE-MAPPING"}, // P-3.3.6-05
+	{spec: "drop has=mptcp on=syn", client: "MPCapableSYNTXDrop", server: "", proof: "MPD-SYN-BLACKHOLE"},                                              // P-3.1-04
+	{spec: "strip mptcp after=3whs", client: "MPCapableDataFallback", server: "MPCapableDataFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST"}, // P-3.1-03
+	{spec: "strip mptcp after=3whs dir=c2s", client: "MPCapableDataFallback", server: "MPCapableDataFallback|DssFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST"},
+	{spec: "strip mptcp after=3whs dir=s2c", client: "MPCapableDataFallback", server: "MPCapableDataFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST"},
+	{spec: "strip dss", client: "MPCapableDataFallback", server: "MPCapableDataFallback|DssFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST"},
+	{spec: "strip mptcp after=100KB", client: "DssFallback", server: "DssFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST"}, // P-3.3.6-05
 }
 
 // The stream arrives behind each of them, we as the client and as the server, and the
