@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -53,5 +54,31 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 		assert.True(t, seg.Flags.Has(wire.RST))
 		b.drain()
 		assert.Zero(t, b.ep.subflows.n)
+	}
+}
+
+// A peer, or a box before it, that takes DATA_FINs at the subflow and never acknowledges
+// them does not keep the connection for ever.
+func TestDataFinNeverAcknowledged(t *testing.T) { // R3.3.3-11
+	b := accepted(t)
+	b.conn.CloseWrite(b.now)
+	began, fins := b.now, 0
+	for b.conn.State() != Closed && fins < 100 {
+		b.wait(10 * time.Minute)
+		var seg wire.Segment
+		for b.poll(&seg) {
+			if seg.Flags.Has(wire.RST) {
+				break
+			}
+			fins++
+			b.inject(". 4:4(0) ack 1 <dss dack8=O+0>")
+		}
+	}
+	var gone *LocalError
+	if !errors.As(b.conn.Err(), &gone) || gone.Reason != TimedOut || !gone.Timeout() {
+		t.Error(b.conn.State(), b.conn.Err())
+	}
+	if took := b.now.Sub(began); fins < 10 || fins > 40 || took < 100*time.Second || took > 30*time.Minute {
+		t.Errorf("%d DATA_FINs in %v", fins, took)
 	}
 }

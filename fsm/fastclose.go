@@ -15,11 +15,12 @@ type fastclose struct {
 
 // Abort ends the connection at once, in both directions; what was not delivered is
 // lost.
-func (c *Conn) Abort(now time.Time) {
+func (c *Conn) Abort(now time.Time) { c.abort(now, &LocalError{Reason: Aborted}) }
+
+func (c *Conn) abort(now time.Time, err error) {
 	if c.ended || c.fast.waiting {
 		return
 	}
-	err := &LocalError{Reason: Aborted}
 	if c.mode == multi && c.opened && c.ep.cfg.FastcloseByAck {
 		if s := c.anyUp(); s != nil {
 			c.fastcloseByAck(now, s, err)

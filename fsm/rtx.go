@@ -61,7 +61,10 @@ func (c *Conn) onResend(now time.Time) {
 			c.resendElsewhere(now)
 		}
 	} else if snd.finSent && !snd.finAcked {
-		snd.tries++
+		if snd.tries++; snd.tries > maxDataFins && nanos(now)-c.rcv.grewAt > int64(maxInterval) {
+			c.abort(now, &LocalError{Reason: TimedOut})
+			return
+		}
 		c.sendDataFin(now)
 	}
 	c.armResend(now)
@@ -104,6 +107,11 @@ const repeatAfter = 4
 // maxFinTries is how many DATA_FINs go without any answer before the FIN of plain TCP
 // has to do.
 const maxFinTries = 6
+
+// maxDataFins is how many DATA_FINs go without a DATA_ACK, on subflows that are alive and
+// bring nothing new either, before the connection is given up: some eleven minutes, as long
+// as a TCP has patience with a peer (RFC 9293 section 3.8.3).
+const maxDataFins = 15
 
 // inTransit reports whether the octet at data offset off is still being delivered by
 // TCP on some subflow.
