@@ -68,7 +68,7 @@ func TestVerdicts(t *testing.T) {
 	assert.Equal(t, "Multipath TCP", verdict(true, true, ""))
 	assert.Contains(t, verdict(false, true, ""), "was not asked for")
 	assert.Contains(t, verdict(false, false, ""), "the SYN came without MP_CAPABLE")
-	assert.Contains(t, verdict(false, true, "DssFallback"), "began to remove them (DssFallback)")
+	assert.Contains(t, verdict(false, true, "DssFallback"), "began to remove them, or merges segments")
 	assert.Equal(t, "plain TCP (Other)", verdict(false, true, "Other"))
 }
 
