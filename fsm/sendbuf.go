@@ -94,7 +94,7 @@ func (s *sendBuffer) write(p []byte) int {
 	for len(p) > 0 {
 		i := len(s.blocks) - 1
 		if i < 0 || s.blocks[i].n == s.blocks[i].full {
-			b := s.pool.get(sizeOf(len(p)))
+			b := s.pool.get(sizeOf(min(len(p), s.unitSize())))
 			b.off, b.full = s.end, s.unitSize()
 			s.blocks = append(s.blocks, b)
 			i++
@@ -203,6 +203,9 @@ func (s *sendBuffer) run(off uint64) uint64 {
 
 // find returns the index of the block that holds off, which is in one or behind all.
 func (s *sendBuffer) find(off uint64) int {
+	if off < s.first {
+		return len(s.blocks) // the last block was given back before it was full, and there is none
+	}
 	i := int((off - s.first) / blockSize) // it is not before that one, and hardly behind it
 	for i < len(s.blocks) && s.blocks[i].end() <= off {
 		i++

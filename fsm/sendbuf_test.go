@@ -50,6 +50,30 @@ func TestSendBuffer(t *testing.T) {
 	}
 }
 
+// Blocks that take little have little memory, however much is written at once.
+func TestSmallBlocks(t *testing.T) {
+	b := sendBuffer{pool: new(blockPool), unit: 1428}
+	b.write(make([]byte, 1<<20))
+	memory := 0
+	for _, x := range b.blocks {
+		memory += len(x.buf)
+	}
+	if memory > 2<<20 {
+		t.Errorf("%d octets in %d blocks", memory, len(b.blocks))
+	}
+}
+
+// A buffer whose only block was given back before it was full knows where it stands, also
+// where an int has 32 bits.
+func TestEmptySendBuffer(t *testing.T) {
+	b := sendBuffer{pool: new(blockPool)}
+	b.write(make([]byte, 10))
+	b.free(10)
+	if b.run(10) != blockSize || b.edge(10) != 10 {
+		t.Errorf("%d octets, from %d on", b.run(10), b.edge(10))
+	}
+}
+
 // What a slow subflow may have to repeat outlives its block, and no longer than needed.
 func TestStrays(t *testing.T) {
 	b := sendBuffer{pool: new(blockPool)}
