@@ -1,6 +1,9 @@
 package fsm
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // A path that is to be used only when nothing else works says so: MP_CAPABLE has no bit
 // for it, so the first subflow has MP_PRIO follow, once the peer has our key. R3.3.8-01.
@@ -61,5 +64,26 @@ func TestJoinToBackupPath(t *testing.T) {
 			t.Errorf("%v: %+v", backup, s)
 		}
 		b.drain()
+	}
+}
+
+// A connection without a subflow that is opened again over such a path says so in the join:
+// what was said of the first subflow has ended with it. R3.2-08, R3.3.8-01.
+func TestRejoinOverBackupPath(t *testing.T) {
+	for _, backup := range []bool{false, true} {
+		b := opened(t)
+		b.inject(". 1:1(0) ack 1 <dss dack8=O+0>")
+		b.ep.HandlePath(b.now, Path{ID: 1, Local: b.local.Addr(), Up: true, Backup: backup})
+		b.drain()
+		b.inject("R 1:1(0)")
+		b.wait(2 * time.Second)
+		text := "S 0:0(0) <mp_join syn>"
+		if backup {
+			text = "S 0:0(0) <mp_join syn backup>"
+		}
+		b.want("the join", text)
+		if s := b.conn.Subflows(nil); len(s) != 1 || s[0].Backup != backup {
+			t.Errorf("%v: %+v", backup, s)
+		}
 	}
 }
