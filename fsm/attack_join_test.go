@@ -137,7 +137,7 @@ func floodUnknown(t *testing.T, all int, open func(...func(*Config)) *bench) {
 	b.inJoin(r, b.conn.Token()+1)
 	before := heapInUse()
 	for n := range all {
-		if b.inJoin(r, b.conn.Token()+1+wire.Token(n%(1<<31))) != 1 {
+		if b.inJoin(r, b.conn.Token()+1+wire.Token(n)%(1<<31)) != 1 {
 			t.Fatal("not one answer")
 		}
 	}

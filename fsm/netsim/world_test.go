@@ -3,6 +3,7 @@ package netsim
 import (
 	"bytes"
 	"errors"
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -314,7 +315,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkEvents(b *testing.B) {
-	src := newBlaster(1<<60, 1000, 12*time.Microsecond)
+	src := newBlaster(math.MaxInt, 1000, 12*time.Microsecond)
 	s := &sink{quiet: true}
 	w, _ := pair(1, src, s, mustLink(b, "link rate=1Gbit delay=10ms buffer=1MB loss=1%"), mustLink(b, "link delay=3ms"))
 	if err := w.RunFor(time.Second); err != nil {
