@@ -49,7 +49,7 @@ func (s *Stack) echo(now time.Time, p *port, k *link.Packet) bool {
 	}
 	at := s.pathAt(e.To) // no broadcasts, no multicasts
 	switch {
-	case at == nil, e.Sum != wire.SumGood, e.From.IsMulticast(), e.From.IsUnspecified(), s.pathAt(e.From) != nil,
+	case at == nil, e.Sum != wire.SumGood, s.nobody(e.From), s.pathAt(e.From) != nil,
 		e.Size() > p.link.MTU():
 		return true
 	case p.queued != nil && p.queued.isFull, !s.echoes.take(now, echoRate, echoBurst):

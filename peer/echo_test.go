@@ -11,6 +11,7 @@ import (
 
 	"github.com/mptcp-go/mptcp/checksum"
 	"github.com/mptcp-go/mptcp/peer/link"
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // echoRequest is a packet as ping sends it.
@@ -92,14 +93,16 @@ func TestEchoIsAnswered(t *testing.T) {
 	damaged := echoRequest(they4, us4, data)
 	damaged[len(damaged)-1]++
 	assert.Empty(t, p.answers(t, damaged,
-		echoRequest(they4, prefix(4, 0, 3).Addr(), data),            // for somebody else
-		echoRequest(they4, netip.MustParseAddr("10.1.0.255"), data), // a broadcast
-		echoRequest(they4, netip.MustParseAddr("224.0.0.1"), data),  // a multicast
-		echoRequest(they6, netip.MustParseAddr("ff02::1"), data),    // ...
-		echoRequest(netip.MustParseAddr("224.0.0.1"), us4, data),    // from nobody
-		echoRequest(netip.IPv4Unspecified(), us4, data),             // ...
-		echoRequest(netip.IPv6Unspecified(), us6, data),             // ...
-		echoRequest(us4, us4, data),                                 // from ourselves
+		echoRequest(they4, prefix(4, 0, 3).Addr(), data),               // for somebody else
+		echoRequest(they4, netip.MustParseAddr("10.1.0.255"), data),    // a broadcast
+		echoRequest(they4, netip.MustParseAddr("224.0.0.1"), data),     // a multicast
+		echoRequest(they6, netip.MustParseAddr("ff02::1"), data),       // ...
+		echoRequest(netip.MustParseAddr("224.0.0.1"), us4, data),       // from nobody
+		echoRequest(netip.IPv4Unspecified(), us4, data),                // ...
+		echoRequest(netip.IPv6Unspecified(), us6, data),                // ...
+		echoRequest(netip.MustParseAddr("255.255.255.255"), us4, data), // from all
+		echoRequest(netip.MustParseAddr("10.1.0.255"), us4, data),      // from all on its network
+		echoRequest(us4, us4, data),                                    // from ourselves
 	))
 	assert.EqualValues(t, 4, p.stack.Stats().EchoReplies, "with the two that were last")
 	assert.Zero(t, p.stack.Stats().NotTCP)
@@ -133,4 +136,24 @@ func TestEchoIsLimited(t *testing.T) {
 	assert.Equal(t, 2, count(100), "no part of a token is lost")
 	now = now.Add(time.Hour)
 	assert.Equal(t, 50, count(100))
+}
+
+// A SYN from many hosts, or from none, is answered to nobody (RFC 9293 section 3.9.2.3).
+func TestSYNFromNobody(t *testing.T) {
+	p := newPinged(t)
+	l, err := p.stack.Listen("tcp", ":80")
+	require.NoError(t, err)
+	defer l.Close()
+	us4, us6 := prefix(4, 0, 1).Addr(), prefix(6, 0, 1).Addr()
+	syn := func(from string, to netip.Addr) []byte {
+		seg := wire.Segment{Src: netip.AddrPortFrom(netip.MustParseAddr(from), 5000), Dst: netip.AddrPortFrom(to, 80), Flags: wire.SYN, Window: 1000}
+		b, err := wire.Append(nil, &seg)
+		require.NoError(t, err)
+		return b
+	}
+	p.answers(t, syn("255.255.255.255", us4), syn("10.1.0.255", us4), syn("224.0.0.1", us4), syn("0.0.0.0", us4),
+		syn("ff02::1", us6), syn("::", us6))
+	assert.Zero(t, p.stack.Usage().HalfOpen)
+	p.answers(t, syn("10.1.1.255", us4), syn("fd00::ff", us6))
+	assert.Equal(t, 2, p.stack.Usage().HalfOpen, "a host of another network, and one of ours")
 }

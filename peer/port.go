@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"time"
 
@@ -189,6 +190,26 @@ func (s *Stack) receive(p *port) {
 	}
 }
 
+// nobody reports whether a is no address that a packet may come from: nothing, or many
+// hosts, who would all hear the answer (RFC 1122 section 3.2.1.3, RFC 9293 section 3.9.2.3).
+func (s *Stack) nobody(a netip.Addr) bool {
+	if !a.Is4() || a.IsMulticast() || a.IsUnspecified() {
+		return a.IsMulticast() || a.IsUnspecified()
+	}
+	if a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return true
+	}
+	for _, e := range s.paths {
+		if e.prefix.Bits() <= 30 && e.prefix.Contains(a) { // longer ones have no broadcast (RFC 3021)
+			b, host := a.As4(), uint32(1)<<(32-e.prefix.Bits())-1
+			if binary.BigEndian.Uint32(b[:])&host == host {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // input takes one packet.
 func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 	if s.cfg.Capture != nil {
@@ -209,6 +230,9 @@ func (s *Stack) input(now time.Time, p *port, k *link.Packet) {
 		} else if !s.echo(now, p, k) {
 			s.stats.NotTCP++
 		}
+		return
+	}
+	if s.nobody(seg.Src.Addr()) {
 		return
 	}
 	e := s.pathAt(seg.Dst.Addr())
