@@ -133,8 +133,9 @@ func (r *router) ask(m message, f func(kind uint16, body []byte)) error {
 	}
 }
 
-// setUp brings the interface up, with an MTU where that is not 0.
-func (r *router) setUp(index, mtu int) error {
+// setUp brings the interface up, with an MTU and a length of its queue, in packets, where
+// those are not 0.
+func (r *router) setUp(index, mtu, queue int) error {
 	fixed := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(fixed[4:], uint32(index))
 	binary.NativeEndian.PutUint32(fixed[8:], unix.IFF_UP)
@@ -142,6 +143,9 @@ func (r *router) setUp(index, mtu int) error {
 	m := newMessage(unix.RTM_NEWLINK, unix.NLM_F_ACK, 0, fixed)
 	if mtu > 0 {
 		m = m.attr32(unix.IFLA_MTU, uint32(mtu))
+	}
+	if queue > 0 {
+		m = m.attr32(unix.IFLA_TXQLEN, uint32(queue))
 	}
 	if err := r.ask(m, nil); err != nil {
 		return fmt.Errorf("bringing the interface up: %w", err)

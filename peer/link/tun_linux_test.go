@@ -23,6 +23,7 @@ func TestTUNIsConfiguredAndRemoved(t *testing.T) {
 	assert.Equal(t, prefixes("10.77.0.2/24", "2001:db8:77::2/64", "10.78.0.1/32"), l.Addrs())
 	addrs := run(t, "ip addr show mptest")
 	assert.Contains(t, addrs, "10.77.0.1/24")
+	assert.Contains(t, addrs, "qlen 8192")
 	assert.Contains(t, addrs, "2001:db8:77::1/64")
 	assert.NotContains(t, addrs, "tentative")
 	assert.Contains(t, run(t, "ip route get 10.78.0.1"), "mptest")
