@@ -191,7 +191,7 @@ func (c *Conn) onRejoin(now time.Time) {
 	}
 	q := c.returns()
 	for i := range q {
-		w := q[(int(c.rejoins)-1+i)%len(q)]
+		w := q[(max(int(c.rejoins)-1, 0)+i)%len(q)]
 		if !c.joining(w) && c.Join(now, netip.AddrPortFrom(w.local, 0), w.remote, c.ep.pathOf(w.local).Backup) == nil {
 			break
 		}

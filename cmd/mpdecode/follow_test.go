@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,7 +71,7 @@ func TestFollowEqualsTheApplications(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			atServer := strings.HasSuffix(name, "-srv")
 			a := &app{stderr: nothing{}, out: bufio.NewWriter(nothing{})}
-			a.opt.count, a.opt.conn = 1<<62, -1
+			a.opt.count, a.opt.conn = math.MaxInt, -1
 			tr := a.analyse([]string{capture}, trace.Config{})
 			for _, sf := range tr.Subflows() {
 				args := []string{"follow", capture, "--subflow", fmt.Sprint(sf.ID)}

@@ -64,7 +64,7 @@ func (c *lia) OnAck(_ time.Time, a Ack) {
 	if joint := c.group.alpha(); joint > 0 {
 		own = min(own, joint)
 	}
-	c.grow(float64(own * float64(acked*c.mss)))
+	c.grow(float64(own * (float64(acked) * float64(c.mss))))
 }
 
 func (c *lia) OnSignal(_ time.Time, s Signal, inFlight int) {

@@ -93,10 +93,10 @@ func (c *olia) OnAck(_ time.Time, a Ack) {
 		step = min(step, float64(w/float64(c.srtt*c.srtt))/sum2) + float64(shift/w)
 	}
 	if step >= 0 {
-		c.grow(float64(step * float64(acked*c.mss)))
+		c.grow(float64(step * (float64(acked) * float64(c.mss))))
 		return
 	}
-	c.cwnd = max(c.mss, c.cwnd+int(float64(step*float64(acked*c.mss))))
+	c.cwnd = max(c.mss, c.cwnd+int(float64(step*(float64(acked)*float64(c.mss)))))
 }
 
 func (c *olia) OnSignal(_ time.Time, s Signal, inFlight int) {

@@ -23,7 +23,7 @@ func (r *reno) OnAck(_ time.Time, a Ack) {
 	}
 	// RFC 5681 section 3.1, equation 3, by octets acknowledged: SMSS more for a window's
 	// worth of them, a part of it for a part, so that a loss forfeits nothing.
-	r.grow(float64(float64(acked*r.mss) / float64(r.cwnd)))
+	r.grow(float64(float64(acked)*float64(r.mss)) / float64(r.cwnd))
 }
 
 func (r *reno) OnSignal(_ time.Time, s Signal, inFlight int) {
