@@ -111,7 +111,7 @@ func (c *Conn) abandonData(now time.Time, s *subflow) {
 	if c.mode != multi {
 		return
 	}
-	c.queueAgain(s)
+	c.queueAgain(s, 0)
 	s.maps = mappings{}
 	keep := c.rcv.pending[:0]
 	for _, p := range c.rcv.pending {

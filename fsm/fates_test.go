@@ -226,3 +226,14 @@ func TestManyPathsOnceLost(t *testing.T) {
 		})
 	}
 }
+
+// A world in which octets were delivered twice: a RST was lost, and what its subflow carried,
+// sent again on the next one out of order and in part twice, was taken for the stream going on
+// when options vanished there.
+func TestManyPathsOnceWrong(t *testing.T) {
+	s := drawManyPaths(704595)
+	m, _, err := s.ask(t)
+	if err != nil && (strings.Contains(err.Error(), "invariant") || m.app[0].in.Len() != len(s.out[1])) {
+		t.Fatal(s.describe(m, err))
+	}
+}

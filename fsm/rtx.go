@@ -1,6 +1,8 @@
 package fsm
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/mptcp-go/mptcp/dataseq"
@@ -173,7 +175,7 @@ func (c *Conn) resendElsewhere(now time.Time) {
 			s.stale = true
 			c.ep.stats.SubflowStale++
 			c.ep.trace(now, c, "SubflowStale")
-			c.queueAgain(s)
+			c.queueAgain(s, 0)
 			return
 		}
 	}
@@ -196,20 +198,7 @@ func (c *Conn) timedOut(now time.Time, s *subflow) {
 	} else if n > 1 {
 		return
 	}
-	snd := &c.snd
-	acked := s.flow.Acked()
-	for i := s.maps.index(acked); i < s.maps.len(); i++ {
-		m := s.maps.at(i)
-		lo := max(m.data+(max(acked, m.sub)-m.sub), snd.una)
-		if lo >= m.dataEnd() || c.alsoOn(s, lo) || queued(snd.again, lo) {
-			continue
-		}
-		if n := len(snd.again); n > 0 && snd.again[n-1].hi == lo {
-			snd.again[n-1].hi = m.dataEnd()
-		} else {
-			snd.again = append(snd.again, extent{lo, m.dataEnd()})
-		}
-	}
+	c.queueAgain(s, s.flow.Acked())
 }
 
 // elsewhere reports whether a subflow but s could carry its data.
@@ -222,39 +211,54 @@ func (c *Conn) elsewhere(s *subflow) bool {
 	return false
 }
 
-// alsoOn reports whether a living subflow but s had the octet at off.
-func (c *Conn) alsoOn(s *subflow, off uint64) bool {
+// alsoOn returns the end of what a living subflow but s has of the data at off, or off.
+func (c *Conn) alsoOn(s *subflow, off uint64) uint64 {
 	for _, x := range c.subflows {
-		if x != s && !x.stale && !x.doomed && x.maps.covering(off) != nil {
-			return true
+		if x != s && !x.stale && !x.doomed {
+			if m := x.maps.covering(off); m != nil {
+				return m.dataEnd()
+			}
 		}
 	}
-	return false
+	return off
 }
 
-func queued(again []extent, off uint64) bool {
+// queued returns the end of what is queued of the data at off, or off.
+func queued(again []extent, off uint64) uint64 {
 	for _, x := range again {
 		if x.lo <= off && off < x.hi {
-			return true
+			return x.hi
 		}
 	}
-	return false
+	return off
 }
 
-// queueAgain queues everything that s carries and that is not DATA_ACKed.
-func (c *Conn) queueAgain(s *subflow) {
-	for i := range s.maps.len() {
+// queueAgain queues what s carries from subflow offset from on and that is not DATA_ACKed.
+// What another subflow has, too, is not sent there twice: should its options vanish, the
+// peer would take the second for what follows the first.
+func (c *Conn) queueAgain(s *subflow, from uint64) {
+	snd := &c.snd
+	for i := s.maps.index(from); i < s.maps.len(); i++ {
 		m := s.maps.at(i)
-		lo := max(m.data, c.snd.una)
+		lo := max(m.data+(max(from, m.sub)-m.sub), snd.una)
+		for lo < m.dataEnd() {
+			had := max(c.alsoOn(s, lo), queued(snd.again, lo))
+			if had == lo {
+				break
+			}
+			lo = had
+		}
 		if lo >= m.dataEnd() {
 			continue
 		}
-		if n := len(c.snd.again); n > 0 && c.snd.again[n-1].hi == lo {
-			c.snd.again[n-1].hi = m.dataEnd()
+		if n := len(snd.again); n > 0 && snd.again[n-1].hi == lo {
+			snd.again[n-1].hi = m.dataEnd()
 		} else {
-			c.snd.again = append(c.snd.again, extent{lo, m.dataEnd()})
+			snd.again = append(snd.again, extent{lo, m.dataEnd()})
 		}
 	}
+	// What was sent again on s already is not in the order of the stream there.
+	slices.SortFunc(snd.again, func(a, b extent) int { return cmp.Compare(a.lo, b.lo) })
 }
 
 // headLen is the length of the mapping at the head, which is what is likely missing.
