@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/binary"
-	"errors"
 	"net/netip"
 )
 
@@ -26,18 +25,9 @@ const (
 // ErrFragment or ErrVersion for packets that are malformed or not whole.
 func ParseEcho(e *Echo, pkt []byte) error {
 	var ip ipInfo
-	if err := parseIP(&ip, pkt, max(len(pkt), ipLength(pkt)), protoICMP, protoICMPv6); err != nil {
-		if errors.Is(err, ErrNotTCP) {
-			return bad("IP protocol", 0, ErrNotICMP)
-		}
+	h, err := icmpMessage(&ip, pkt)
+	if err != nil {
 		return err
-	}
-	if ip.end > len(pkt) {
-		return bad("IP packet", len(pkt), ErrTruncated)
-	}
-	h := pkt[ip.header:ip.end]
-	if len(h) < icmpHeaderSize {
-		return bad("ICMP header", ip.header+len(h), ErrTruncated)
 	}
 	request := byte(icmpEchoRequest)
 	if !ip.src.Is4() {

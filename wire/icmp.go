@@ -69,18 +69,9 @@ const (
 // about another protocol, and otherwise what Parse's errors wrap.
 func ParseICMP(m *ICMP, pkt []byte) error {
 	var ip ipInfo
-	if err := parseIP(&ip, pkt, max(len(pkt), ipLength(pkt)), protoICMP, protoICMPv6); err != nil {
-		if errors.Is(err, ErrNotTCP) {
-			return bad("IP protocol", 0, ErrNotICMP)
-		}
+	h, err := icmpMessage(&ip, pkt)
+	if err != nil {
 		return err
-	}
-	if ip.end > len(pkt) {
-		return bad("IP packet", len(pkt), ErrTruncated)
-	}
-	h := pkt[ip.header:ip.end]
-	if len(h) < icmpHeaderSize {
-		return bad("ICMP header", ip.header+len(h), ErrTruncated)
 	}
 	kind := icmpKind(ip.src.Is4(), h[0], h[1])
 	if kind == 0 {
@@ -98,6 +89,25 @@ func ParseICMP(m *ICMP, pkt []byte) error {
 		m.Sum = SumGood
 	}
 	return m.parseQuote(h[icmpHeaderSize:], ip.header+icmpHeaderSize, ip.src.Is4())
+}
+
+// icmpMessage returns the ICMP message of one whole IP packet, its header at least, and
+// reads the IP header into ip.
+func icmpMessage(ip *ipInfo, pkt []byte) ([]byte, error) {
+	if err := parseIP(ip, pkt, max(len(pkt), ipLength(pkt)), protoICMP, protoICMPv6); err != nil {
+		if errors.Is(err, ErrNotTCP) {
+			return nil, bad("IP protocol", 0, ErrNotICMP)
+		}
+		return nil, err
+	}
+	if ip.end > len(pkt) {
+		return nil, bad("IP packet", len(pkt), ErrTruncated)
+	}
+	h := pkt[ip.header:ip.end]
+	if len(h) < icmpHeaderSize {
+		return nil, bad("ICMP header", ip.header+len(h), ErrTruncated)
+	}
+	return h, nil
 }
 
 // icmpKind is 0 for what is no error, or not one that concerns TCP.
