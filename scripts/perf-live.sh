@@ -8,7 +8,7 @@
 # runs every case once in each of ROUNDS (5) rounds, SECONDS (2) a case, and prints the
 # medians of goodput (Gbit/s) and of CPU-seconds, user and system, of the process that is
 # measured for each GB it moved. "in" is what it receives, "out" what it sends. CASES, an
-# extended regular expression, picks some of the cases.
+# extended regular expression, picks some of the cases: "ours TCP off in" is one.
 #
 # Offload: "off" is a device that cuts and sums nothing, and user space that asks for no
 # such thing; "soft" the same device, but with the virtio-net header, so that the kernel
@@ -18,35 +18,12 @@ set -euo pipefail
 rounds=${1:-5}
 seconds=${2:-2}
 cases=${CASES:-.}
-cd "$(dirname "$0")/.."
-for tool in ip ethtool go; do
-	command -v "$tool" >/dev/null || { echo "perf-live: $tool is missing" >&2; exit 2; }
-done
-
-id=mplive$$
-near=$id-n far=$id-f
-work=$(mktemp -d)
-pids=()
-cleanup() {
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-	for ns in "$near" "$far"; do ip netns del "$ns" 2>/dev/null || true; done
-	rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
-
-(cd bench && go build -o "$work/live" ./live)
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/perf-lab.sh"
 for ns in "$near" "$far"; do
-	ip netns add "$ns"
-	ip -n "$ns" link set lo up
 	ip netns exec "$ns" sysctl -qw net.ipv4.tcp_rmem='4096 131072 33554432' net.ipv4.tcp_wmem='4096 65536 33554432'
 done
-ip -n "$near" link add left type veth peer name right netns "$far"
-ip -n "$near" addr add 10.7.0.1/24 dev left
-ip -n "$far" addr add 10.7.0.2/24 dev right
-ip -n "$near" link set left up
-ip -n "$far" link set right up
+cable
 ip -n "$far" addr add 10.7.0.3/24 dev right # the same, with Multipath TCP
 
 serve() {
@@ -99,6 +76,7 @@ for ((round = 1; round <= rounds; round++)); do
 	done <<<"$list"
 done
 
+[ -s "$work/results" ] || { echo "perf-live: no case has the form '$cases'" >&2; exit 2; }
 echo "| offload | direction | stack | Gbit/s | CPU-s/GB |"
 echo "| --- | --- | --- | --- | --- |"
 cut -d'|' -f1-3 "$work/results" | awk '!seen[$0]++' | while IFS='|' read -r off dir name; do

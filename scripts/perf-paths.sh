@@ -13,27 +13,8 @@ set -euo pipefail
 rounds=${1:-5}
 seconds=${2:-3}
 rate=${RATE:-100mbit}
-cd "$(dirname "$0")/.."
-for tool in ip tc go; do
-	command -v "$tool" >/dev/null || { echo "perf-paths: $tool is missing" >&2; exit 2; }
-done
-
-id=mppaths$$
-near=$id-n far=$id-f
-work=$(mktemp -d)
-pids=()
-cleanup() {
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-	for ns in "$near" "$far"; do ip netns del "$ns" 2>/dev/null || true; done
-	rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
-
-(cd bench && go build -o "$work/live" ./live)
-ip netns add "$near"
-ip netns add "$far"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/perf-lab.sh"
 for i in 1 2; do
 	ip -n "$near" link add "left$i" type veth peer name "right$i" netns "$far"
 	ip -n "$near" addr add "10.$i.0.1/24" dev "left$i"

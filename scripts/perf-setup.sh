@@ -12,34 +12,11 @@ set -euo pipefail
 
 rounds=${1:-5}
 seconds=${2:-2}
-cd "$(dirname "$0")/.."
-for tool in ip ethtool go; do
-	command -v "$tool" >/dev/null || { echo "perf-setup: $tool is missing" >&2; exit 2; }
-done
-id=mpsetup$$
-near=$id-n far=$id-f
-work=$(mktemp -d)
-pid=
-cleanup() {
-	[ -z "$pid" ] || { kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; }
-	for ns in "$near" "$far"; do ip netns del "$ns" 2>/dev/null || true; done
-	rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
-
-(cd bench && go build -o "$work/live" ./live)
-for ns in "$near" "$far"; do
-	ip netns add "$ns"
-	ip -n "$ns" link set lo up
-done
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/perf-lab.sh"
 # The opener's ports must not run out, nor be searched for long.
 ip netns exec "$far" sysctl -qw net.ipv4.ip_local_port_range='1024 65535' net.ipv4.tcp_max_tw_buckets=1024
-ip -n "$near" link add left type veth peer name right netns "$far"
-ip -n "$near" addr add 10.7.0.1/24 dev left
-ip -n "$far" addr add 10.7.0.2/24 dev right
-ip -n "$near" link set left up
-ip -n "$far" link set right up
+cable
 ip netns exec "$near" ethtool -K left tx off rx off >/dev/null
 ip netns exec "$far" ethtool -K right tx off rx off >/dev/null
 
@@ -56,13 +33,11 @@ for ((round = 1; round <= rounds; round++)); do
 		[[ -n $name ]] || continue
 		# shellcheck disable=SC2086
 		ip netns exec "$near" "$work/live" -listen $args -offload=false 2>"$work/err" &
-		pid=$!
+		pids=($!)
 		sleep 0.5
 		# shellcheck disable=SC2086
 		result=$(ip netns exec "$far" timeout 60 "$work/live" -connect "$addr:5003" -seconds "$seconds" $opener 2>&1) || result="0 0 0 failed $(tail -1 "$work/err")"
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-		pid=
+		stop
 		echo "$name|$result" >>"$work/results"
 		echo "round $round: $name: $result" >&2
 	done <<<"$list"
