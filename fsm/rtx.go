@@ -211,11 +211,12 @@ func (c *Conn) elsewhere(s *subflow) bool {
 	return false
 }
 
-// alsoOn returns the end of what a living subflow but s has of the data at off, or off.
+// alsoOn returns the end of what a living subflow but s still delivers of the data at off,
+// or off. What a subflow has delivered and is not DATA_ACKed may have been dropped.
 func (c *Conn) alsoOn(s *subflow, off uint64) uint64 {
 	for _, x := range c.subflows {
 		if x != s && !x.stale && !x.doomed {
-			if m := x.maps.covering(off); m != nil {
+			if m := x.maps.covering(off); m != nil && m.sub+(off-m.data) >= x.flow.Acked() {
 				return m.dataEnd()
 			}
 		}
@@ -234,7 +235,7 @@ func queued(again []extent, off uint64) uint64 {
 }
 
 // queueAgain queues what s carries from subflow offset from on and that is not DATA_ACKed.
-// What another subflow has, too, is not sent there twice: should its options vanish, the
+// What another subflow is delivering is not sent there twice: should its options vanish, the
 // peer would take the second for what follows the first.
 func (c *Conn) queueAgain(s *subflow, from uint64) {
 	snd := &c.snd
