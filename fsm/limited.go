@@ -105,7 +105,18 @@ func (c *Conn) slower(now time.Time, s *subflow, rtt int64) {
 // maxRests bounds the doublings.
 const maxRests = 5
 
-// resting reports whether s is to be spared for a while, others being there.
+// resting reports whether s is to be spared for a while, others being there: one that the
+// scheduler would use in its place, and that does not rest as well. No timer ends a rest.
 func (c *Conn) resting(now time.Time, s *subflow) bool {
-	return s.restEnd != 0 && nanos(now) < s.restEnd && c.elsewhere(s)
+	if !s.paused(now) {
+		return false
+	}
+	for _, x := range c.subflows {
+		if x != s && c.sendable(x) && (!x.spare() || s.spare()) && !x.paused(now) {
+			return true
+		}
+	}
+	return false
 }
+
+func (s *subflow) paused(now time.Time) bool { return s.restEnd != 0 && nanos(now) < s.restEnd }

@@ -187,3 +187,32 @@ func TestPauses(t *testing.T) {
 		}
 	}
 }
+
+// A subflow that rests leaves its data to others only if they send it: not to a backup (RFC
+// 8684 section 3.3.8), and not to one that rests as well.
+func TestRestNeedsAnother(t *testing.T) {
+	for _, k := range []struct {
+		name  string
+		other func(b *bench, s *subflow)
+		rests bool
+	}{
+		{"free", func(*bench, *subflow) {}, true},
+		{"backup", func(_ *bench, s *subflow) { s.join.ownBackup = true }, false},
+		{"rests", func(b *bench, s *subflow) { s.restEnd = nanos(b.now.Add(time.Second)) }, false},
+		{"rested", func(b *bench, s *subflow) { s.restEnd = nanos(b.now) }, true},
+	} {
+		b := proven(t)
+		b.join(newLane("10.0.0.2:80", "10.7.7.7:5000"), 7)
+		b.drain()
+		first, other := b.conn.subflows[0], b.conn.subflows[1]
+		first.restEnd = nanos(b.now.Add(time.Second))
+		k.other(b, other)
+		b.write("x")
+		if n := b.flush(); n == 0 {
+			t.Errorf("%s: nothing is sent", k.name)
+		}
+		if sent := first.flow.Sent() > 0; sent == k.rests {
+			t.Errorf("%s: the one that rests sent: %v", k.name, sent)
+		}
+	}
+}
