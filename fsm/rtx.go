@@ -153,9 +153,12 @@ func (c *Conn) resendHead(now time.Time) {
 	}
 	// One segment at a time: a box that merges neighbours and keeps one mapping would
 	// undo the repetition of two (paper section 3.3.5).
+	// So it is one on whichever subflow the scheduler takes.
 	n := c.headLen()
-	if s := c.anyUp(); s != nil {
-		n = min(n, c.segmentRoom(s))
+	for _, s := range c.subflows {
+		if c.sendable(s) {
+			n = min(n, c.segmentRoom(s))
+		}
 	}
 	hi := min(snd.una+uint64(n), snd.next)
 	snd.again = append(snd.again, extent{snd.una, hi})
