@@ -15,7 +15,8 @@ import (
 // then on. A window that has room for less than a full segment makes it send less; a smaller
 // window it takes only behind a closed one. So where nothing comes, the window is closed,
 // which makes a peer probe that has something to send, and then opened for a small piece at
-// a time until the segment with the infinite mapping is through. A peer that has nothing to
+// a time until the segment with the infinite mapping is through. Its beginning may have
+// come by then, cut while the option was still reckoned with. A peer that has nothing to
 // send loses the time of a window probe before its next octets.
 type await uint8
 
@@ -31,11 +32,14 @@ const (
 	pieceWindow = 1 << 10
 	// What the mapping of a segment may have at the most, octets.
 	pieceLimit = dataseq.MaxLen + pieceWindow
+	// No path has an MSS of less: what is shorter is the end of what was to be sent (RFC 9293
+	// section 3.7.1), octets.
+	leastMSS = 536
 )
 
 // awaitInfinite begins to wait.
 func (c *Conn) awaitInfinite(now time.Time, s *subflow) {
-	if !c.fb.failed || !c.fb.mine || c.fb.infinite || s.flow.PeerClosed() {
+	if !c.fb.failed || !c.fb.mine || s.flow.PeerClosed() {
 		return
 	}
 	if _, scale := s.flow.WindowScales(); 1<<scale > pieceWindow {
@@ -101,11 +105,14 @@ func (c *Conn) awaited(now time.Time, s *subflow, seg *wire.Segment, o *options)
 	case len(seg.Payload) == 0, end > s.flow.Received():
 		c.fb.await, c.fb.pieces = awaitPiece, 0 // it asks for room
 		c.timers.stop(timerUnmapped)
-	case was == awaitInfinite && !infinite:
+	case was == awaitInfinite && !c.fb.infinite:
 		return // sent before the MP_FAIL was heard
-	case was == awaitProbe && !infinite:
-		c.fb.await = awaitInfinite // it was merely late
+	case was != awaitPiece && (!c.fb.infinite || infinite && len(seg.Payload) >= leastMSS):
+		c.fb.await = awaitInfinite // it was merely late, or there is more of it
 		c.timers.arm(timerUnmapped, nanos(now)+int64(s.flow.BaseRTO()))
+		if was == awaitInfinite {
+			return
+		}
 	case was == awaitPiece && infinite && len(seg.Payload) == pieceWindow && c.fb.pieces < pieceLimit:
 		c.fb.pieces += len(seg.Payload)
 	default:

@@ -62,6 +62,39 @@ func TestInfiniteMappingInPieces(t *testing.T) { // R3.7-09, R3.7-12
 	}
 }
 
+// Linux 6.18 cuts what it sends at once after the MP_FAIL as it did before, with room for an
+// option: so the beginning of the segment with the infinite mapping arrives, and its rest is
+// too large. What comes behind shows whether there is any.
+func TestInfiniteMappingBegun(t *testing.T) { // R3.7-09, R3.7-12
+	for _, more := range []bool{true, false} {
+		b := failed(t)
+		b.inject(". 1005:2405(1400) ack 1 <dss dack8=O+0 dsn8=P+1004 ssn=1005 dll=0 sum=0000>")
+		b.inject(". 2405:3805(1400) ack 1 <dss dack8=O+0 dsn8=P+1004 ssn=1005 dll=0 sum=0000>")
+		b.want("an acknowledgment", ". 1:1(0) ack 3805")
+		if !more {
+			b.inject("P. 3805:4005(200) ack 1 <dss dack8=O+0 dsn8=P+1004 ssn=1005 dll=0 sum=0000>")
+			b.want("its end", ". 1:1(0) ack 4005")
+			b.wait(10 * time.Second)
+			b.wantIdle("the window stays open")
+			continue
+		}
+		b.wait(250 * time.Millisecond)
+		b.want("nothing came: the window is closed", ". 1:1(0) ack 3805 win 0")
+		b.inject(". 3804:3804(0) ack 1")
+		b.want("the probe shows that there is something", ". 1:1(0) ack 3805 win 1024")
+		b.inject("P. 3805:4829(1024) ack 1 <dss dack8=O+0 dsn8=P+1004 ssn=1005 dll=0 sum=0000>")
+		b.want("one more piece", ". 1:1(0) ack 4829 win 1024")
+		b.inject("P. 4829:5000(171) ack 1 <dss dack8=O+0 dsn8=P+1004 ssn=1005 dll=0 sum=0000>")
+		if !b.peek() || b.next.Window <= 1024 {
+			t.Error("the window is not open again")
+		}
+		b.ahead = false
+		if i := b.conn.Info(); i.Received != 4999 || !i.FellBack {
+			t.Error(i)
+		}
+	}
+}
+
 // Others ask at a closed window with an octet that there is no room for.
 func TestProbeBehindFailedChecksum(t *testing.T) {
 	b := failed(t)
