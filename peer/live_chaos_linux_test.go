@@ -19,12 +19,16 @@ import (
 	"github.com/mptcp-go/mptcp/fsm"
 )
 
-// Each kind of fault alone, in both directions of both paths: octets arrive as they were
-// sent.
+// Each kind of fault alone, in both directions of both paths, with offload and without:
+// octets arrive as they were sent.
 func TestLiveFaults(t *testing.T) {
 	n := 256 << 10
 	if full() {
 		n = 4 << 20
+	}
+	always := map[string]bool{} // that are not of the full run alone, by family, kind and way
+	for _, x := range []string{"4 tun-plain", "6 tun-plain", "6 raw-plain", "4 tun", "6 raw"} {
+		always[fmt.Sprint(x, " ", byUs)], always[fmt.Sprint(x, " ", byKernel)] = true, true
 	}
 	for _, k := range []struct {
 		name string
@@ -37,34 +41,37 @@ func TestLiveFaults(t *testing.T) {
 		{"2 % corrupt", faults{corrupt: 0.02}},
 		{"some of everything", faults{loss: 0.01, reorder: 0.02, duplicate: 0.02, corrupt: 0.01}},
 	} {
-		for i, way := range []int{byUs, byKernel, byUs, byKernel, byUs, byKernel, byUs, byKernel} {
-			family, kind := []int{4, 6}[i/2%2], []string{"tun-plain", "raw-plain"}[i/4]
-			if i >= 4 && i/2%2 == 0 && !full() {
-				continue
+		for _, way := range []int{byUs, byKernel} {
+			for _, family := range []int{4, 6} {
+				for _, kind := range []string{"tun-plain", "raw-plain", "tun", "raw"} {
+					if !always[fmt.Sprint(family, " ", kind, " ", way)] && !full() {
+						continue
+					}
+					t.Run(fmt.Sprintf("%s/%s/IPv%d/%s", k.name, subflowWays[way].name, family, kind), func(t *testing.T) {
+						t.Parallel()
+						v := newLive(t, liveConfig{paths: 2, family: family, kind: kind, faulty: true})
+						v.tainted = k.f.corrupt > 0
+						c, s := v.spread(way, 2)
+						for _, f := range v.faults {
+							f.set(k.f)
+						}
+						talk(t, c, s, n)
+						i := c.Info()
+						assert.True(t, i.Multipath && !i.FellBack, i.Cause)
+						ok, err := s.MultipathTCP()
+						assert.NoError(t, err)
+						assert.True(t, ok, "the kernel fell back")
+						exchange(t, c, s, n/4) // the end is lost or repeated, too
+						for _, f := range v.faults {
+							f.set(faults{})
+						}
+						assert.NoError(t, c.Close())
+						assert.NoError(t, s.Close())
+						v.closed()
+						v.noFallback()
+					})
+				}
 			}
-			t.Run(fmt.Sprintf("%s/%s/IPv%d/%s", k.name, subflowWays[way].name, family, kind), func(t *testing.T) {
-				t.Parallel()
-				v := newLive(t, liveConfig{paths: 2, family: family, kind: kind, faulty: true})
-				v.tainted = k.f.corrupt > 0
-				c, s := v.spread(way, 2)
-				for _, f := range v.faults {
-					f.set(k.f)
-				}
-				talk(t, c, s, n)
-				i := c.Info()
-				assert.True(t, i.Multipath && !i.FellBack, i.Cause)
-				ok, err := s.MultipathTCP()
-				assert.NoError(t, err)
-				assert.True(t, ok, "the kernel fell back")
-				exchange(t, c, s, n/4) // the end is lost or repeated, too
-				for _, f := range v.faults {
-					f.set(faults{})
-				}
-				assert.NoError(t, c.Close())
-				assert.NoError(t, s.Close())
-				v.closed()
-				v.noFallback()
-			})
 		}
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"github.com/mptcp-go/mptcp/wire"
 )
 
-// faults is what happens to packets of a link, in each direction: shares from 0 to 1.
+// faults is what happens to segments on the wire behind a link, in each direction: shares
+// from 0 to 1.
 type faults struct {
 	loss, duplicate, reorder, corrupt float64
+	spoil                             float64 // of the packets whose checksum the device is to compute: see spoil
 }
 
 // faultyLink damages what passes.
@@ -21,6 +23,9 @@ type faultyLink struct {
 	f    faults
 	rst  [2]bool // turn the next ACK sent, received into a RST
 	dirs [2]direction
+
+	cuts   int // packets of several segments of which one was hit
+	spoilt int // packets that spoil has changed
 }
 
 // direction is one of a link's two: sent and received.
@@ -29,6 +34,10 @@ type direction struct {
 	held *link.Packet // until the next packet has passed
 	out  []link.Packet
 	more []link.Packet // of Recv: for the next call
+
+	fates []fate // of the segments of one packet
+	cut   []link.Packet
+	buf   []byte // of packets that were cut
 }
 
 func newFaultyLink(l link.Link, seed uint64) *faultyLink {
@@ -108,42 +117,95 @@ func (f *faultyLink) Recv(pkts []link.Packet) (int, error) {
 	}
 }
 
+// pass returns what becomes of packets: what the wire does to each of the segments that
+// one stands for. A packet of which none is hit stays whole; another is cut, and its
+// checksums finished, as the device at the sender's end would have done.
 func (f *faultyLink) pass(dir int, pkts []link.Packet) []link.Packet {
-	if f.f == (faults{}) && !f.rst[dir] && f.dirs[dir].held == nil {
+	d := &f.dirs[dir]
+	if f.f == (faults{}) && !f.rst[dir] && d.held == nil {
 		return pkts
 	}
-	d := &f.dirs[dir]
-	d.out = d.out[:0]
-	lucky := func(share float64) bool { return share > 0 && d.luck.Float64() < share }
-	for i := range pkts {
-		k := pkts[i]
+	d.out, d.buf = d.out[:0], d.buf[:0]
+	for _, k := range pkts {
 		if f.rst[dir] && makeReset(&k) {
 			f.rst[dir] = false
 		}
-		if lucky(f.f.loss) {
-			continue
+		if f.f.spoil > 0 && k.Partial && d.luck.Float64() < f.f.spoil && spoil(&k, d.luck) {
+			f.spoilt++
 		}
-		if lucky(f.f.corrupt) && !k.Partial {
-			k.Data = append([]byte(nil), k.Data...)
-			k.Data[20+d.luck.IntN(len(k.Data)-20)] ^= 1 << d.luck.IntN(8) // the IPv4 header has a sum of its own
-			k.SumOK = false
+		d.fates = d.fates[:0]
+		hit := false
+		for range segments(&k) {
+			x := f.f.fate(d.luck)
+			d.fates = append(d.fates, x)
+			hit = hit || x != fate{}
 		}
-		if lucky(f.f.reorder) && d.held == nil {
-			held := k
-			held.Data = append([]byte(nil), k.Data...)
-			d.held = &held
-			continue
+		d.cut = append(d.cut[:0], k)
+		if hit {
+			d.cut, d.buf = link.Split(d.cut[:0], d.buf, k)
+			if k.SegSize > 0 {
+				f.cuts++
+			}
 		}
-		d.out = append(d.out, k)
-		if lucky(f.f.duplicate) {
-			d.out = append(d.out, k)
-		}
-		if d.held != nil {
-			d.out = append(d.out, *d.held)
-			d.held = nil
+		for i, x := range d.cut {
+			d.one(x, d.fates[i])
 		}
 	}
 	return d.out
+}
+
+// fate is what happens to one segment.
+type fate struct{ lost, corrupt, late, twice bool }
+
+func (f *faults) fate(luck *rand.Rand) fate {
+	lucky := func(share float64) bool { return share > 0 && luck.Float64() < share }
+	return fate{lost: lucky(f.loss), corrupt: lucky(f.corrupt), late: lucky(f.reorder), twice: lucky(f.duplicate)}
+}
+
+// one has a packet share its fate.
+func (d *direction) one(k link.Packet, x fate) {
+	if x.lost {
+		return
+	}
+	if x.corrupt {
+		k.Data = append([]byte(nil), k.Data...)
+		k.Data[20+d.luck.IntN(len(k.Data)-20)] ^= 1 << d.luck.IntN(8) // the IPv4 header has a sum of its own
+		k.SumOK = false
+	}
+	if x.late && d.held == nil {
+		k.Data = append([]byte(nil), k.Data...)
+		d.held = &k
+		return
+	}
+	d.out = append(d.out, k)
+	if x.twice {
+		d.out = append(d.out, k)
+	}
+	if d.held != nil {
+		d.out = append(d.out, *d.held)
+		d.held = nil
+	}
+}
+
+// segments is how many segments a packet stands for.
+func segments(k *link.Packet) int {
+	var seg wire.Segment
+	if k.SegSize == 0 || wire.ParseTrusted(&seg, k.Data, wire.SumUnknown) != nil {
+		return 1
+	}
+	return max(1, (len(seg.Payload)+k.SegSize-1)/k.SegSize)
+}
+
+// spoil flips a bit of the payload before there is a checksum, as bad memory does at the
+// sender's end: that of TCP will not tell.
+func spoil(k *link.Packet, luck *rand.Rand) bool {
+	var seg wire.Segment
+	if wire.ParseTrusted(&seg, k.Data, wire.SumUnknown) != nil || len(seg.Payload) == 0 {
+		return false
+	}
+	k.Data = append([]byte(nil), k.Data...)
+	k.Data[len(k.Data)-1-luck.IntN(len(seg.Payload))] ^= 1 << luck.IntN(8)
+	return true
 }
 
 // makeReset turns an ACK without data into a RST, as a box would that gives up a flow.
