@@ -56,6 +56,9 @@ func (f *flows[T]) get(dir netsim.Dir, s *wire.Segment) *T {
 	}
 	if syn {
 		en.isn[dir], en.known[dir] = s.Seq, true
+		if back := dir.Back(); s.Flags.Has(wire.ACK) && !en.known[back] {
+			en.isn[back], en.known[back] = s.Ack-1, true // whose SYN passed before the box came
+		}
 	}
 	return &en.state
 }
