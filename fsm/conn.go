@@ -62,6 +62,7 @@ type Conn struct {
 	signals       []signal
 	remoteAddrs   []RemoteAddr
 	rejoins       uint8       // tries since a subflow was up
+	returned      uint8       // joins of that kind in all: whose turn it is among the ways
 	awaitEnd      int64       // see awaits
 	noReturn      bool        // ...and none between the two first addresses: the peer said so
 	ways          []way       // other pairs of addresses that joins worked between

@@ -55,10 +55,11 @@ func (c *Conn) proving() bool {
 // awaits reports whether to put off a fallback that nobody asked for, since a join of the
 // peer's was answered and its proof may be on its way: with another subflow there is no
 // need for a fallback, and the peer, who has sent its proof, could not tell what became of
-// it. Only so long: whoever knows the token can send SYNs.
+// it. Version 0 has no MP_TCPRST to tell it, so there the wait goes on when the timer of the
+// answer has expired. Only so long: whoever knows the token can send SYNs.
 func (c *Conn) awaits(now time.Time) bool {
 	for _, k := range c.halfJoins {
-		if h := c.ep.joins.at(k); h.SYNs() > 0 && h.Backoff() == 0 {
+		if h := c.ep.joins.at(k); h.SYNs() > 0 && (h.Backoff() == 0 || c.version == wire.V0) {
 			if c.awaitEnd == 0 {
 				c.awaitEnd = nanos(now) + maxAwait
 			}
@@ -105,12 +106,18 @@ func (c *Conn) contiguous(s *subflow) bool {
 func (c *Conn) allHere(s *subflow) bool { return c.rcv.finDone && c.several && s.proven() }
 
 // image reports whether s is an image of the stream, as far as is known, although perhaps
-// not of which part: on a join without any mapping yet.
+// not of which part: on a join without any mapping yet. Where all of the peer's stream is
+// here, only the order of ours matters, whatever the peer repeats.
 func (c *Conn) image(s *subflow) bool {
-	if s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0) {
+	switch {
+	case !c.inOrder(s):
+		return false
+	case c.allHere(s):
+		return true
+	case s.gap && (c.rcv.next < c.rcv.top || s.held.acked > 0):
 		return false
 	}
-	return !s.shared && c.inOrder(s) && (c.allHere(s) || (c.based(s) || !s.anyMap) && c.whole(s))
+	return !s.shared && (c.based(s) || !s.anyMap) && c.whole(s)
 }
 
 // based reports whether it is known where in the stream the octets behind the last mapping
@@ -211,6 +218,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 	c.mode = plain
 	c.fb.done = true
 	c.uncouple()
+	c.refuseHalfJoins()
 	c.dropToken()
 	if c.hs.estab {
 		c.hs.estab = false

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/mptcp-go/mptcp/wire"
 )
 
 // A join that the peer has no proof of is nothing to it: it has repeated nothing there. So
@@ -70,4 +72,34 @@ func TestProbeDiesWithItsSubflow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// R3.7-16, R3.2-19: an end that falls back while a join was answered and its proof has not come
+// refuses it with the reason, right behind the SYN/ACK: that says that nothing was ever sent on
+// it, so that the peer may fall back, too, whose proof may be on its way.
+func TestFallbackRefusesJoins(t *testing.T) {
+	b := proven(t)
+	l := newLane("10.0.9.2:80", "10.0.9.1:40002")
+	if m, ok := b.synJoin(l, 2, 1); !ok || m.Form != wire.JoinSYNACK {
+		t.Fatal(m, ok)
+	}
+	b.inject("P. 7:10(3) ack 1")
+	for range 100 {
+		var seg wire.Segment
+		if !b.poll(&seg) {
+			b.wait(time.Second)
+			b.inject("P. 7:10(3) ack 1")
+			continue
+		}
+		if seg.Dst != l.remote || seg.Flags.Has(wire.SYN) {
+			continue
+		}
+		o, ok := seg.Options.FindMPTCP(wire.SubMPTCPRst)
+		r, err := wire.ParseMPTCPRst(o)
+		if !ok || err != nil || r.Reason != wire.ResetProhibited || seg.Flags != wire.RST || seg.Seq != l.ourISN+1 || b.conn.Multipath() {
+			t.Fatalf("%s, Multipath TCP: %v", wire.AppendText(nil, &seg, wire.TextBase{}), b.conn.Multipath())
+		}
+		return
+	}
+	t.Error("the join was not refused")
 }

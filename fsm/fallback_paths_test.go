@@ -127,6 +127,26 @@ func TestRejoinElsewhere(t *testing.T) {
 	}
 }
 
+// Where the side that opened the connection does not, the other opens it again between a pair
+// of addresses that a join of its own worked between.
+func TestListenerOpensAgain(t *testing.T) {
+	m := newManyPaths(t, 9, testConfig(1, func(c *Config) { c.NoRejoin = true }), testConfig(2), []string{slowLink}, []string{slowLink})
+	m.app[0].out, m.app[1].out = stream(1_000_000, 1), stream(1_000_000, 2)
+	m.app[0].closing, m.app[1].closing = true, true
+	client, server := pathAddrs(1)
+	m.w.At(200*time.Millisecond, func() {
+		if err := m.app[1].conn.Join(m.w.Now(), netip.AddrPortFrom(server, 0), netip.AddrPortFrom(client, 80), false); err != nil {
+			t.Error(err)
+		}
+	})
+	m.w.At(900*time.Millisecond, m.resetAll)
+	m.dial()
+	m.finishTransfer(time.Minute)
+	if !m.app[0].conn.Multipath() || m.ep[1].stats.MPJoinSynAckRx != 2 {
+		t.Errorf("%d joins were answered", m.ep[1].stats.MPJoinSynAckRx)
+	}
+}
+
 // The next subflow, when none is left, is an image of the stream from there on (docs/fsm.md),
 // whatever other joins there are that never come up: it may fall back.
 func TestFallbackAfterRejoin(t *testing.T) {

@@ -221,6 +221,11 @@ func TestManyPathsOnceLost(t *testing.T) {
 		407729, 602568, 800151, 807351, // what a subflow had delivered, and was dropped, was left out of what is sent again
 		306964, 808446, // a repetition was one segment on one subflow and two on the other, which a box merged
 		709556, // a subflow rested while the other was a backup
+		// A RST was lost, and what its subflow carried, sent again on the next one out of order and
+		// in part twice, was taken for the stream going on when options vanished there. Then one end
+		// fell back, which had all, and the other could not, although it had all, too.
+		704595, 706598,
+		707287, // the opener, which may not join, waited for a join that only the listener could open
 	} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s := drawManyPaths(seed)
@@ -228,16 +233,5 @@ func TestManyPathsOnceLost(t *testing.T) {
 				t.Fatal(f, s.describe(m, err))
 			}
 		})
-	}
-}
-
-// A world in which octets were delivered twice: a RST was lost, and what its subflow carried,
-// sent again on the next one out of order and in part twice, was taken for the stream going on
-// when options vanished there.
-func TestManyPathsOnceWrong(t *testing.T) {
-	s := drawManyPaths(704595)
-	m, _, err := s.ask(t)
-	if err != nil && (strings.Contains(err.Error(), "invariant") || m.app[0].in.Len() != len(s.out[1])) {
-		t.Fatal(s.describe(m, err))
 	}
 }

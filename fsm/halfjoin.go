@@ -53,6 +53,20 @@ func (e *Endpoint) dropJoin(h *half[halfJoin]) {
 	e.joins.remove(h)
 }
 
+// refuseHalfJoins refuses the joins that were answered, before their proof comes or after: c
+// becomes TCP, and a peer that never hears whether its proof was taken could not follow
+// (docs/fsm.md). The answer to a proof that comes later has no reason any more.
+func (c *Conn) refuseHalfJoins() {
+	for _, k := range c.halfJoins {
+		h := c.ep.joins.at(k)
+		if h.SYNs() == 0 {
+			continue
+		}
+		id := h.id.long()
+		c.refuse(&wire.Segment{Src: id.remote, Dst: id.local, Path: h.path, Seq: h.IRS + 1, Ack: h.ISS + 1, Flags: wire.ACK}, wire.ResetProhibited)
+	}
+}
+
 // dropToken makes c impossible to join; what had begun to is given up.
 func (c *Conn) dropToken() {
 	for n := len(c.halfJoins); n > 0; n = len(c.halfJoins) {
@@ -98,6 +112,9 @@ func (e *Endpoint) promoteJoin(now time.Time, h *half[halfJoin], seg *wire.Segme
 		e.stats.MPJoinAckHMacFailure++
 		e.dropJoin(h)
 		c.refuse(seg, wire.ResetMPTCPError) // R3.2-19
+		if c.version == wire.V0 {
+			c.countRefused()
+		}
 		return
 	}
 	if seg.Dst.Port() != c.local.Port() {
@@ -119,6 +136,16 @@ func (e *Endpoint) promoteJoin(now time.Time, h *half[halfJoin], seg *wire.Segme
 		ownBackup: e.pathOf(seg.Dst.Addr()).Backup}
 	c.handleSegment(now, s, seg)
 	c.settle(now)
+}
+
+// countRefused counts a join without a proof as a subflow, as the peer must whose RST gives
+// no reason in version 0 (V0-09, MPJoinNoAnswer): it could not follow a fallback, but it can
+// join again.
+func (c *Conn) countRefused() {
+	c.several = true
+	for _, x := range c.subflows {
+		x.shared = true
+	}
 }
 
 // pollHalfJoin fills in the SYN/ACK of a join that waits longest (R3.2-02).

@@ -110,8 +110,9 @@ func (c *Conn) subflowLost(now time.Time, s *subflow, err error) {
 	c.manage(now, ev)
 }
 
-// A connection that a fault has left without any subflow is opened again by the side that
-// opened it: between the two first addresses, whatever manages its paths. Boxes reset
+// A connection that a fault has left without any subflow is opened again: by the side that
+// opened it between the two first addresses, whatever manages its paths, and by either side
+// where a join of its own worked. Boxes reset
 // connections, and the RFC has us do so where one meddled (section 3.7): with TCP that is
 // the end, here it need not be. The path is the one that failed, so a reset that says
 // that there is no use is heeded (section 3.6), but for the one that blames a box.
@@ -132,10 +133,14 @@ func (c *Conn) tryAgain(now time.Time, s *subflow, err error) {
 
 // armRejoin sets the time of the next try, if there is to be one.
 func (c *Conn) armRejoin(now time.Time) {
-	if !c.opener || c.ep.cfg.NoRejoin || c.rejoins >= maxRejoins || len(c.returns()) == 0 {
+	if c.ep.cfg.NoRejoin || c.rejoins >= maxRejoins || len(c.returns()) == 0 {
 		return
 	}
-	c.timers.arm(timerRejoin, nanos(now)+int64(firstRejoin)<<c.rejoins)
+	wait := int64(firstRejoin) << c.rejoins
+	if !c.opener {
+		wait += wait / 2 // the opener comes first: two subflows are no image of the stream
+	}
+	c.timers.arm(timerRejoin, nanos(now)+wait)
 	c.rejoins++
 }
 
@@ -156,18 +161,22 @@ func (c *Conn) noteWay(s *subflow) {
 	if s.id.local.Addr() == c.local.Addr() && s.id.remote == c.remote || !s.join.opener {
 		return
 	}
-	c.ways = slices.DeleteFunc(c.ways, func(w way) bool { return w.same(s) })
-	c.ways = append(c.ways, way{s.id.local.Addr(), s.id.remote, s.join.peerID})
+	w := way{s.id.local.Addr(), s.id.remote, s.join.peerID}
+	if i := slices.IndexFunc(c.ways, func(w way) bool { return w.same(s) }); i >= 0 {
+		c.ways[i] = w // in its place: they take turns
+		return
+	}
+	c.ways = append(c.ways, w)
 	if len(c.ways) > maxWays {
 		c.ways = slices.Delete(c.ways, 0, 1)
 	}
 }
 
 // returns are the pairs of addresses by which a connection may be opened again: the first
-// ones, and those of joins that worked, but not from an address that is gone.
+// ones, by who opened it, and those of joins that worked, but not from an address that is gone.
 func (c *Conn) returns() []way {
 	var q []way
-	if !c.peerNoJoin && !c.noReturn {
+	if c.opener && !c.peerNoJoin && !c.noReturn {
 		q = append(q, way{c.local.Addr(), c.remote, 0})
 	}
 	for _, w := range c.ways {
@@ -183,16 +192,18 @@ const (
 	maxRejoins  = 5 // in 31 s, of the 60 that a connection is kept
 )
 
-// onRejoin is the time to try, between one pair of addresses after the other. Joins that
-// something else began and that are not up yet may never be.
+// onRejoin is the time to try, between one pair of addresses after the other, whatever became
+// of the tries before: a join that came up and was reset again is no reason to stay with its
+// pair. Joins that something else began and that are not up yet may never be.
 func (c *Conn) onRejoin(now time.Time) {
 	if c.anyUp() != nil || !c.timers.armed(timerLonely) {
 		return
 	}
 	q := c.returns()
 	for i := range q {
-		w := q[(max(int(c.rejoins)-1, 0)+i)%len(q)]
-		if !c.joining(w) && c.Join(now, netip.AddrPortFrom(w.local, 0), w.remote, c.ep.pathOf(w.local).Backup) == nil {
+		w := q[(int(c.returned)+i)%len(q)]
+		if (c.opener || len(c.halfJoins) == 0) && !c.joining(w) && c.Join(now, netip.AddrPortFrom(w.local, 0), w.remote, c.ep.pathOf(w.local).Backup) == nil {
+			c.returned++
 			break
 		}
 	}

@@ -191,7 +191,7 @@ func (v *witness) armed(c *Conn) error {
 		{timerSignal, c.mode == multi},
 		{timerJoin, c.mode == multi},
 		{timerAsk, c.mode == multi},
-		{timerRejoin, c.mode == multi && c.anyUp() == nil && c.opener},
+		{timerRejoin, c.mode == multi && c.anyUp() == nil && (c.opener || len(c.ways) > 0)},
 		{timerManage, c.mgr != nil},
 		{timerOverdue, c.mode == multi && c.snd.una < c.snd.next},
 		{timerShort, c.mode == multi},
