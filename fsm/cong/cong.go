@@ -39,6 +39,7 @@ type Group interface {
 // Ack is one acknowledgment of new data.
 type Ack struct {
 	Acked    int           // octets newly acknowledged by the cumulative ACK
+	Repaired int           // octets acknowledged in the fast recovery before it, for which no window may grow
 	RTT      time.Duration // sample taken from this acknowledgment; 0: none
 	SRTT     time.Duration // smoothed; 0: not known yet
 	MinRTT   time.Duration // smallest of late; 0: not known yet

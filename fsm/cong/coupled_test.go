@@ -15,8 +15,21 @@ func inAvoidance(c Controller, cwnd int, srtt time.Duration) {
 	ack(c, 0, srtt)
 }
 
+// ack acknowledges n octets, at the time when they are due if the window goes out evenly.
 func ack(c Controller, n int, srtt time.Duration) {
-	c.OnAck(time.Time{}, Ack{Acked: n, RTT: srtt, SRTT: srtt, MinRTT: srtt, InFlight: 1 << 20, Limited: true})
+	c.OnAck(due(c, n, srtt), Ack{Acked: n, RTT: srtt, SRTT: srtt, MinRTT: srtt, InFlight: 1 << 20, Limited: true})
+}
+
+// due is when n octets are acknowledged, if nothing else is.
+func due(c Controller, n int, srtt time.Duration) time.Time {
+	last := int64(0)
+	switch c := c.(type) {
+	case *lia:
+		last = c.heard
+	case *olia:
+		last = c.heard
+	}
+	return time.Unix(0, last+int64(srtt)*int64(n)/int64(cwnd(c)))
 }
 
 func cwnd(c Controller) int { w, _ := c.State(); return w }
@@ -95,7 +108,7 @@ func TestLIACountsWhatIsUsed(t *testing.T) {
 	before := cwnd(a)
 	ack(a, 14600, 20*time.Millisecond)
 	coupledStep := cwnd(a) - before
-	idle.OnAck(time.Time{}, Ack{SRTT: 20 * time.Millisecond, InFlight: 1460})
+	idle.OnAck(due(idle, 0, 0), Ack{SRTT: 20 * time.Millisecond, InFlight: 1460})
 	before = cwnd(a)
 	ack(a, 14600, 20*time.Millisecond)
 	require.Greater(t, cwnd(a)-before, 5*coupledStep)
@@ -210,4 +223,76 @@ func TestWindowsStayInBounds(t *testing.T) {
 			require.Less(t, w, 1<<30)
 		}
 	})
+}
+
+// A window over the round-trip time is no rate where time is lost: a path that stands still
+// for half of its time counts half, and the group as a whole stays as fast as one TCP.
+func TestCoupledCountsTheTimeLost(t *testing.T) {
+	const rtt = 20 * time.Millisecond
+	for _, repaired := range []bool{false, true} {
+		g := NewLIA()
+		steady, halting := g.Add(1460).(*lia), g.Add(1460).(*lia)
+		inAvoidance(steady, 20*1460, rtt)
+		inAvoidance(halting, 20*1460, rtt)
+		now := time.Unix(0, 0)
+		for range 1000 {
+			now = now.Add(2 * rtt)
+			steady.note(now, Ack{Acked: 2 * cwnd(steady), SRTT: rtt, Limited: true})
+			a := Ack{Acked: cwnd(halting), SRTT: rtt, Limited: true}
+			if repaired { // nothing was lost but the right to grow
+				a.Repaired = a.Acked
+			}
+			halting.note(now, a)
+		}
+		want := 10.0 * 1460
+		if repaired {
+			want *= 2
+		}
+		require.InDelta(t, 20*1460, steady.steady(), 1)
+		require.InDelta(t, want, halting.steady(), 1)
+
+		halting.OnSignal(now, Timeout, 20*1460) // now it waits, and counts for what it sends
+		require.EqualValues(t, 1460, halting.steady())
+		halting.note(now.Add(rtt), Ack{Acked: 1460, SRTT: rtt, Limited: true})
+		require.Greater(t, halting.steady(), 0.9*want)
+		halting.note(now.Add(meanOver*2*rtt), Ack{Acked: 1460, SRTT: rtt, Limited: true}) // too long ago
+		require.EqualValues(t, 1460, halting.steady())
+	}
+}
+
+// A pause of the application's is not counted: nobody wanted to send.
+func TestCoupledDoesNotCountPauses(t *testing.T) {
+	const rtt = 20 * time.Millisecond
+	c := NewOLIA().Add(1460).(*olia)
+	inAvoidance(c, 20*1460, rtt)
+	now := time.Unix(0, 0)
+	for range 10 {
+		now = now.Add(100 * rtt)
+		c.OnSignal(now, Idle, 0)
+		c.cwnd = 20 * 1460
+		now = now.Add(rtt)
+		c.note(now, Ack{Acked: 20 * 1460, SRTT: rtt, Limited: true})
+	}
+	require.InDelta(t, 20*1460, c.steady(), 1)
+}
+
+// The window of the path that carries most rises in a straight line between two losses, as
+// TCP's does: what it gains in a round trip depends on its mean, not on itself.
+func TestCoupledRisesInAStraightLine(t *testing.T) {
+	const rtt = 20 * time.Millisecond
+	for _, g := range []Group{NewLIA(), NewOLIA()} {
+		c, other := g.Add(1460), g.Add(1460)
+		inAvoidance(c, 100*1460, rtt)
+		inAvoidance(other, 10*1460, rtt)
+		gain := func() float64 {
+			before := cwnd(c)
+			for n := 0; n < before; n += 1460 {
+				ack(c, 1460, rtt)
+			}
+			return float64(cwnd(c) - before)
+		}
+		high := gain()
+		c.OnSignal(time.Time{}, Loss, 100*1460) // to half
+		require.InEpsilon(t, high, gain(), 0.1)
+	}
 }

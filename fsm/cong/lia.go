@@ -22,36 +22,37 @@ func (g *liaGroup) Add(mss int) Controller {
 
 func (g *liaGroup) Remove(c Controller) { g.remove(func(p *lia) bool { return Controller(p) == c }) }
 
-// alpha is the aggressiveness of the group (RFC 6356 section 3, equation 2,
-// T6356-03) over the sum of its windows, in 1/octets, as equation 1 has it. It is 0
-// while no round-trip time is known.
+// joint is the increase of c for each octet acknowledged and each of a segment, in
+// 1/octets: alpha of RFC 6356 section 3, equation 2 (T6356-03), over the sum of the
+// windows, as equation 1 has it. It is 0 while no round-trip time is known.
 //
-// The factor itself is computed from means of the windows over some round trips: it is
-// derived for windows in equilibrium, and the largest of several sawtooths out of step
-// is well above that.
-func (g *liaGroup) alpha() float64 {
-	best, sum, mean, total := 0.0, 0.0, 0.0, 0.0
+// Alpha is derived for windows in equilibrium, so means stand for them: the largest of
+// several sawtooths out of step is well above the mean, and a window over the round-trip
+// time is no rate where time is lost waiting for the timer. In the sum, too, but for c's
+// own window: where that is most of the sum, it rises in a straight line as TCP's does.
+func (g *liaGroup) joint(c *lia) float64 {
+	best, rate, total := 0.0, 0.0, 0.0
 	for _, p := range g.paths {
 		if p.srtt == 0 {
 			continue
 		}
 		w := p.steady()
 		best = max(best, float64(w/float64(p.srtt*p.srtt)))
-		sum += float64(w / p.srtt)
-		mean += w
-		total += p.used()
+		rate += float64(w / p.srtt)
+		total += w
 	}
-	if sum == 0 {
+	if rate == 0 || c.srtt == 0 {
 		return 0
 	}
-	return float64(mean*best) / float64(sum*sum) / total
+	alpha := float64(total*best) / float64(rate*rate)
+	return alpha / (total - c.steady() + c.used())
 }
 
 func (c *lia) SetMSS(mss int) { c.setMSS(mss) }
 
-func (c *lia) OnAck(_ time.Time, a Ack) {
+func (c *lia) OnAck(now time.Time, a Ack) {
 	c.fresh = false
-	c.note(a)
+	c.note(now, a)
 	if !a.Limited {
 		return // a window that was not used has proved nothing
 	}
@@ -61,14 +62,10 @@ func (c *lia) OnAck(_ time.Time, a Ack) {
 	}
 	// RFC 6356 section 3, equation 1 (T6356-01).
 	own := 1 / float64(c.cwnd)
-	if joint := c.group.alpha(); joint > 0 {
+	if joint := c.group.joint(c); joint > 0 {
 		own = min(own, joint)
 	}
 	c.grow(float64(own * (float64(acked) * float64(c.mss))))
 }
 
-func (c *lia) OnSignal(_ time.Time, s Signal, inFlight int) {
-	if !c.common(s) {
-		c.onLoss(s, inFlight)
-	}
-}
+func (c *lia) OnSignal(now time.Time, s Signal, inFlight int) { c.onSignal(now, s, inFlight) }

@@ -33,21 +33,21 @@ func (c *olia) quality() float64 {
 	return float64(l*l) / c.srtt
 }
 
-// rates returns the sum of window over round-trip time, squared, and the share of
-// path c in the shift of traffic: positive on good paths with small windows,
-// negative on those with the largest window, 0 where no shift is due.
-func (g *oliaGroup) rates(c *olia) (sum2, shift float64) {
+// rates returns the sum of window over round-trip time, and the share of path c in the
+// shift of traffic: positive on good paths with small windows, negative on those with the
+// largest window, 0 where no shift is due. For the sum, means stand for the windows, as
+// in LIA.
+func (g *oliaGroup) rates(c *olia) (sum, shift float64) {
 	known, bestQ, maxW := 0, 0.0, 0.0
 	for _, p := range g.paths {
 		if p.srtt == 0 {
 			continue
 		}
 		known++
-		sum2 += float64(p.used() / p.srtt)
+		sum += float64(p.steady() / p.srtt)
 		bestQ = max(bestQ, p.quality())
 		maxW = max(maxW, p.used())
 	}
-	sum2 = float64(sum2 * sum2)
 	good, large := 0, 0 // best paths with room to grow; paths with the largest window
 	var cGood, cLarge bool
 	for _, p := range g.paths {
@@ -70,15 +70,15 @@ func (g *oliaGroup) rates(c *olia) (sum2, shift float64) {
 	case cLarge:
 		shift = -1 / float64(known*large)
 	}
-	return sum2, shift
+	return sum, shift
 }
 
 func (c *olia) SetMSS(mss int) { c.setMSS(mss) }
 
-func (c *olia) OnAck(_ time.Time, a Ack) {
+func (c *olia) OnAck(now time.Time, a Ack) {
 	c.fresh = false
-	c.note(a)
-	c.since += float64(a.Acked)
+	c.note(now, a)
+	c.since += float64(a.Acked + a.Repaired)
 	if !a.Limited {
 		return
 	}
@@ -89,8 +89,12 @@ func (c *olia) OnAck(_ time.Time, a Ack) {
 	w := float64(c.cwnd)
 	step := 1 / w
 	if c.srtt > 0 {
-		sum2, shift := c.group.rates(c)
-		step = min(step, float64(w/float64(c.srtt*c.srtt))/sum2) + float64(shift/w)
+		// The share of the rates that this path has, squared, over its window: what the
+		// authors have, but a straight line while the window rises.
+		sum, shift := c.group.rates(c)
+		own := float64(c.steady() / c.srtt)
+		share := own / max(sum, own)
+		step = float64(float64(share*share)*step) + float64(shift/w)
 	}
 	if step >= 0 {
 		c.grow(float64(step * (float64(acked) * float64(c.mss))))
@@ -99,11 +103,9 @@ func (c *olia) OnAck(_ time.Time, a Ack) {
 	c.cwnd = max(c.mss, c.cwnd+int(float64(step*(float64(acked)*float64(c.mss)))))
 }
 
-func (c *olia) OnSignal(_ time.Time, s Signal, inFlight int) {
+func (c *olia) OnSignal(now time.Time, s Signal, inFlight int) {
 	if s == Loss || s == Timeout {
 		c.last, c.since = c.since, 0
 	}
-	if !c.common(s) {
-		c.onLoss(s, inFlight)
-	}
+	c.onSignal(now, s, inFlight)
 }

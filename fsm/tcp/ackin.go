@@ -67,6 +67,8 @@ func (f *Flow) handleAck(t int64, seg *wire.Segment, o *optionSet, off int64, hi
 		}
 	} else if d.acked > 0 && was != inRecovery {
 		f.grow(t, &d, was)
+	} else {
+		f.snd.repaired += d.acked
 	}
 	latest := f.detectLoss(t, &d)
 	if latest == 0 && was == inRecovery && s.mode == open && s.board.lost > 0 {
@@ -244,6 +246,7 @@ func (f *Flow) grow(t int64, d *delivery, was mode) {
 	if was == inLoss {
 		a.Acked = int(d.octets) // not what had been SACKed before
 	}
+	a.Repaired, f.snd.repaired = int(f.snd.repaired), 0
 	f.cc.OnAck(instant(t), a)
 }
 

@@ -35,6 +35,7 @@ type sender struct {
 	entered    int64 // when it began, ns
 	dupAcks    int
 	renoSacked int64 // octets that duplicate ACKs stand for, where SACK is absent
+	repaired   int64 // octets acknowledged of which the congestion controller was not told
 	limited    int64 // SND.NXT when the congestion window last held us back
 	lastSent   int64 // when data was sent last
 }

@@ -8,14 +8,15 @@ import (
 	"github.com/mptcp-go/mptcp/fsm/cong"
 )
 
-// P-4.2.1-01: the paper finds Multipath TCP 20 to 30 % below TCP where the best path loses
-// more than a tenth. Here it is a tenth below TCP on the better path at the most, and that at
-// smaller losses: that cell of the paper is not reproduced.
+// P-4.2.1-01, P-2-01: the paper finds Multipath TCP 20 to 30 % below TCP where the best path
+// loses more than a tenth. Here it is level with TCP on the better path or above: that cell of
+// the paper is not reproduced. Windows of a few segments and waits for the timer are what a
+// coupled increase is most easily wrong with.
 func TestLossyPaths(t *testing.T) {
 	brief(t)
-	seeds, long := uint64(2), 40*time.Second
+	seeds, long, least := uint64(2), 40*time.Second, 0.94
 	if full() {
-		seeds, long = 5, 200*time.Second
+		seeds, long, least = 5, 200*time.Second, 0.98
 	}
 	for _, loss := range []float64{0.05, 0.12, 0.2} {
 		for _, second := range []Link{
@@ -41,7 +42,7 @@ func TestLossyPaths(t *testing.T) {
 			}
 			ratio := good[2] * options / max(good[0], good[1])
 			t.Logf("losses %.2f and %.2f, second %v: TCP %.2f or %.2f, MPTCP %.2f Mb/s, %.2f of the better", loss, second.Loss, second.RTT, good[0], good[1], good[2], ratio)
-			if ratio < 0.85 {
+			if ratio < least {
 				t.Errorf("%.2f", ratio)
 			}
 		}
