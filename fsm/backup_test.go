@@ -76,6 +76,7 @@ func TestRejoinOverBackupPath(t *testing.T) {
 		b.ep.HandlePath(b.now, Path{ID: 1, Local: b.local.Addr(), Up: true, Backup: backup})
 		b.drain()
 		b.inject("R 1:1(0)")
+		b.partGood()
 		b.wait(2 * time.Second)
 		text := "S 0:0(0) <mp_join syn>"
 		if backup {

@@ -61,8 +61,11 @@ type Conn struct {
 	turn          int  // the subflow polled first
 	signals       []signal
 	remoteAddrs   []RemoteAddr
-	rejoins       uint8       // tries since a subflow was up
-	returned      uint8       // joins of that kind in all: whose turn it is among the ways
+	rejoins       uint8      // tries since a subflow was up
+	returned      uint8      // joins of that kind in all: whose turn it is among the ways
+	farewells     []farewell // ends of subflows that the peer may not know of
+	farewellAsks  uint8
+	unheard       bool        // ...and there were too many
 	awaitEnd      int64       // see awaits
 	noReturn      bool        // ...and none between the two first addresses: the peer said so
 	ways          []way       // other pairs of addresses that joins worked between
@@ -307,6 +310,9 @@ func (c *Conn) handleTimer(now time.Time) {
 	}
 	if c.timers.expired(timerManage, t) {
 		c.manage(now, pathmgr.Event{Kind: pathmgr.Woken})
+	}
+	if c.timers.expired(timerFarewell, t) {
+		c.onFarewell(now)
 	}
 	if c.timers.expired(timerShort, t) {
 		c.onShort(now)

@@ -54,6 +54,7 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 		c.ep.stats.MPJoinNoAnswer++
 		c.notAlone(s) // the peer may have taken our proof
 	}
+	c.part(now, s, err)
 	c.abandonData(now, s)
 	if x := c.only(); x != nil && !x.joined && s.join.active && !s.worked {
 		c.snd.again = c.snd.again[:0] // nothing else ever had any: TCP repeats it there
@@ -77,6 +78,7 @@ func (c *Conn) lost(now time.Time, s *subflow, err error) {
 		c.end(now, &PeerError{Reason: Reset})
 	default:
 		c.startAfresh()
+		c.askFarewells(now)
 		// A RST or FIN ends its subflow only (R3.3-07, R3.3.3-01, R4-05). The time runs
 		// from the loss of the last: joins that are not proven do not stretch it.
 		if !c.timers.armed(timerLonely) {

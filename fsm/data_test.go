@@ -176,6 +176,7 @@ func TestSubflowResetIsNotTheEnd(t *testing.T) { // R3.3-07, R3.3.3-10, R4-05, P
 	if b.conn.State() != Established {
 		t.Fatal(b.conn.State())
 	}
+	b.partGood()
 	b.wait(61 * time.Second)
 	if e, ok := b.conn.Err().(*LocalError); !ok || e.Reason != NoSubflow || !e.Timeout() {
 		t.Error(b.conn.Err())

@@ -49,6 +49,7 @@ func (e *Endpoint) HandleSegment(now time.Time, seg *wire.Segment) {
 		return
 	}
 	e.stats.NoSuchConn++
+	e.takeFarewell(flow, seg)
 	if out := e.replies.next(); out != nil && tcp.ResetFor(seg, out) {
 		e.replies.commit()
 	}

@@ -56,8 +56,10 @@ type Endpoint struct {
 	events  connQueue
 	timers  deadlines
 	replies replies
-	opts    options      // of the segment being handled
-	offered []sched.Path // scratch of Conn.candidates
+
+	farewells map[flowID]*Conn // see farewell.go
+	opts      options          // of the segment being handled
+	offered   []sched.Path     // scratch of Conn.candidates
 }
 
 // flowID names a flow by its addresses, from this host's point of view.

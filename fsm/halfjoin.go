@@ -73,6 +73,7 @@ func (c *Conn) dropToken() {
 		c.ep.dropJoin(c.ep.joins.at(c.halfJoins[n-1]))
 	}
 	c.halfJoins = nil
+	c.forgetFarewells()
 	if c.own.known && c.ep.tokens[c.own.token] == c {
 		delete(c.ep.tokens, c.own.token)
 	}

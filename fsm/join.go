@@ -224,6 +224,7 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 		x.joined = true
 	}
 	c.notAlone(s)
+	c.haunt(s)
 	c.noteWay(s)
 	c.awaitEnd = 0
 	s.optAt = nanos(now)
@@ -243,7 +244,8 @@ func (c *Conn) joined(now time.Time, s *subflow, seg *wire.Segment, ok bool) {
 // another a fallback would be a guess (R3.7-03).
 func (s *subflow) proven() bool { return !s.join.active || s.join.proven }
 
-// refused reports whether the peer never took the proof on s, a join that err ended.
+// refused reports whether it was the peer itself that ended s, by a RST with a reason: a join
+// whose proof it was to take, it never took.
 func (s *subflow) refused(err error) bool {
 	e, ok := err.(*tcp.PeerError)
 	return ok && e.Reason == tcp.Reset && s.rst.has

@@ -177,6 +177,7 @@ func TestUnknownTokenEndsTheConnection(t *testing.T) {
 			b := opened(t)
 			b.inject(". 1:1(0) ack 1 <dss dack8=O+0>")
 			b.inject("R. 1:1(0) ack 1")
+			b.partGood()
 			b.wait(2 * time.Second)
 			var seg wire.Segment
 			if !b.poll(&seg) || seg.Flags != wire.SYN || seg.Dst != b.remote {

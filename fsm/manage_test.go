@@ -161,6 +161,7 @@ func TestNoSubflowLeft(t *testing.T) {
 	if s := b.conn.State(); s != Established {
 		t.Fatal(s)
 	}
+	b.partGood()
 	end := b.now.Add(time.Minute)
 	for i := 0; b.now.Before(end.Add(-time.Second)); i++ {
 		b.now = b.now.Add(time.Second)

@@ -19,6 +19,7 @@ const (
 	timerManage                 // the path manager asked to be woken
 	timerOverdue                // a DATA_ACK is, and nothing can be sent: see overdue.go
 	timerShort                  // a mapping ends before its end, perhaps: see short.go
+	timerFarewell               // the peer may not know that subflows have ended: see farewell.go
 	numTimers
 )
 

@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // state holds what can be seen of an endpoint and its connection, not of segments,
@@ -160,7 +161,7 @@ func (v *witness) ids(c *Conn) error {
 		if a := s.id.local.Addr(); own[s.join.id].IsValid() && s.join.opener && own[s.join.id] != a {
 			return fmt.Errorf("invariant 12: a subflow from %v has id %d, which is %v", a, s.join.id, own[s.join.id])
 		}
-		if a := s.id.remote.Addr(); s.up && s.join.opener {
+		if a := s.id.remote.Addr(); s.up && s.join.opener && v.w.ep[1-v.end].has(a) { // a NAT's is another
 			if old := theirs[s.join.peerID]; old.IsValid() && old != a {
 				return fmt.Errorf("invariant 12: the peer's id %d is %v and %v", s.join.peerID, old, a)
 			}
@@ -168,6 +169,11 @@ func (v *witness) ids(c *Conn) error {
 		}
 	}
 	return nil
+}
+
+// has reports whether a is the address of a path of e.
+func (e *Endpoint) has(a netip.Addr) bool {
+	return slices.ContainsFunc(e.paths, func(p Path) bool { return p.Local == a })
 }
 
 // armed is invariant 13: timers run only where their expiry would do something.
@@ -195,6 +201,7 @@ func (v *witness) armed(c *Conn) error {
 		{timerManage, c.mgr != nil},
 		{timerOverdue, c.mode == multi && c.snd.una < c.snd.next},
 		{timerShort, c.mode == multi},
+		{timerFarewell, c.mode == multi && len(c.farewells) > 0},
 	} {
 		if t.armed(k.timer) && (!k.may || c.ended) {
 			return fmt.Errorf("invariant 13: timer %d is armed, %v", k.timer, c.State())

@@ -148,6 +148,9 @@ func (f *Flow) Acked() uint64 { return uint64(max(0, min(f.snd.una, f.snd.end)))
 // Sent returns how many octets of the stream were sent at least once.
 func (f *Flow) Sent() uint64 { return uint64(min(f.snd.nxt, f.snd.end)) }
 
+// Next returns the sequence numbers of what would be sent and received next, FINs counted.
+func (f *Flow) Next() (send, receive uint32) { return f.sndSeq(f.snd.nxt), f.rcvSeq(f.rcv.nxt) }
+
 // Available returns how many octets of the stream the owner has declared.
 func (f *Flow) Available() uint64 { return uint64(f.snd.end) }
 
