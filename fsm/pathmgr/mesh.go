@@ -98,7 +98,8 @@ func (m *Mesh) Handle(ev Event) []Action {
 		}
 	case SubflowUp:
 		p := m.pair(ev.Local.Addr(), ev.Remote)
-		p.state, p.retry = open, retry{}
+		p.state = open
+		p.retry.worked(ev.Now)
 	case SubflowDown:
 		m.subflowDown(&ev)
 	case AddrAdded:
@@ -135,6 +136,7 @@ func (m *Mesh) pathUp(ev *Event) {
 func (m *Mesh) subflowDown(ev *Event) {
 	p := m.pair(ev.Local.Addr(), ev.Remote)
 	p.state = absent
+	p.retry.ended(ev.Now)
 	if !m.known(ev.Remote) {
 		m.dropPairs(ev.Remote) // one that the peer had opened
 		return

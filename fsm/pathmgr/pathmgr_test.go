@@ -142,6 +142,11 @@ func TestMeshTriesAgain(t *testing.T) {
 			s.now = s.now.Add(time.Minute)
 			s.want("now", Event{Kind: Woken}, "join 10.1.0.1>10.0.0.2:80")
 			s.want("it works", Event{Kind: SubflowUp, Local: c2, Remote: s1})
+			s.want("but not for long: a box lets it begin, and no more", k.ev, "wake in 1m0s")
+			s.now = s.now.Add(time.Minute)
+			s.want("now", Event{Kind: Woken}, "join 10.1.0.1>10.0.0.2:80")
+			s.want("it works", Event{Kind: SubflowUp, Local: c2, Remote: s1})
+			s.now = s.now.Add(time.Minute)
 			s.want("the first failure again", k.ev, "wake in 1s")
 		})
 	}

@@ -13,7 +13,21 @@ const (
 type retry struct {
 	fails int
 	next  time.Time // not before; zero: at once
+	since time.Time // when it came up last
 	never bool
+}
+
+// worked notes that it came up. What failed before counts until it has lasted as long as it
+// was waited for last: a subflow that a box lets begin, and no more, would keep all others
+// from being tried.
+func (r *retry) worked(now time.Time) { r.since, r.next, r.never = now, time.Time{}, false }
+
+// ended forgets what failed before, if it lasted.
+func (r *retry) ended(now time.Time) {
+	if !r.since.IsZero() && now.Sub(r.since) >= min(firstRetry<<min(r.fails, 10), maxRetry) {
+		r.fails = 0
+	}
+	r.since = time.Time{}
 }
 
 // failed notes a failure; a longer time each time it happens.
