@@ -11,6 +11,9 @@ import (
 // segment is to be processed on.
 func (c *Conn) takeOptions(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
 	if c.mode == plain {
+		if c.fb.unplaced && !c.placeRaw(now, s, seg, o) {
+			return false
+		}
 		c.lateFail(now, s, o)
 		if o.hasDSS && c.peer.known {
 			c.lateInfinite(s, seg, &o.dss)

@@ -25,6 +25,7 @@ type fallback struct {
 	// From subflow offset sub on, the peer's octets are those of its stream from
 	// data on, whatever any option says.
 	sub, data uint64
+	unplaced  bool // ...but where they begin only its infinite mapping can tell: see placeRaw
 }
 
 // sole reports whether s is the only subflow that data can be on. Joins that are not
@@ -291,7 +292,8 @@ func (c *Conn) fallBackSender(now time.Time, s *subflow) bool {
 	if c.awaits(now) {
 		return false
 	}
-	if !c.ordered(s) || !c.sole(s) || !c.contiguous(s) {
+	quiet := !c.contiguous(s) && c.quiet(s)
+	if !c.ordered(s) || !c.sole(s) || !c.contiguous(s) && !quiet {
 		// The only subflow carries data twice, or something was given up: no TCP could
 		// make a stream of it. The peer may merely be in doubt, so be slow to despair.
 		if s.bare != 0 && nanos(now)-s.bare < 4*int64(s.flow.RTO()) {
@@ -306,8 +308,39 @@ func (c *Conn) fallBackSender(now time.Time, s *subflow) bool {
 		counter, name = &c.ep.stats.MPCapableDataFallback, "MPCapableDataFallback"
 	}
 	c.fb.announce = true
+	if quiet {
+		c.fb.data, c.fb.unplaced = c.rcv.next, true
+	}
 	c.fallBack(now, s, counter, name)
 	return true
+}
+
+// quiet reports whether the peer has sent nothing on s, a join that is the only subflow, and
+// nothing is missing of what came before. It is not known from where on it would send: its
+// last DATA_ACKs may be lost. But a FIN would end the stream here, and its infinite mapping
+// may tell.
+func (c *Conn) quiet(s *subflow) bool {
+	return s.join.active && s.proven() && !s.anyMap && !s.shared && s.flow.Received() == 0 && s.held.since == 0 && c.rcv.next == c.rcv.top && c.inOrder(s)
+}
+
+// placeRaw takes the infinite mapping that tells where the peer's octets belong. Without it
+// they belong nowhere, and s is reset. It reports whether the segment is to be processed.
+func (c *Conn) placeRaw(now time.Time, s *subflow, seg *wire.Segment, o *options) bool {
+	if len(seg.Payload) == 0 {
+		return true
+	}
+	if o.hasDSS && o.dss.Flags.Has(wire.DSSMap) && o.dss.DataLen == 0 {
+		sub, ok := s.relIn.Off(s.flow.Received(), o.dss.SSN)
+		off, ok2 := c.peer.space.Off(o.dss.DSN)
+		if ok && ok2 && sub == 0 && off <= c.rcv.next {
+			c.ep.stats.InfiniteMapRx++
+			c.fb.data, c.fb.unplaced = off, false
+			return true
+		}
+	}
+	c.ep.stats.FallbackFailed++
+	c.resetSubflow(now, s, wire.ResetMiddlebox)
+	return false
 }
 
 // dressInfinite puts the infinite mapping on its segment: one that reaches back to

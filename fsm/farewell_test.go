@@ -1,10 +1,12 @@
 package fsm
 
 import (
+	"fmt"
 	"io"
 	"testing"
 	"time"
 
+	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
 )
 
@@ -87,5 +89,39 @@ func (b *bench) partGood() {
 	b.ep.HandleSegment(b.now, &wire.Segment{Src: seg.Dst, Dst: seg.Src, Seq: seg.Ack, Flags: wire.RST})
 	if len(b.conn.farewells) != 0 {
 		b.t.Fatal("the answer was not taken")
+	}
+}
+
+// R3.7-10: an end whose acknowledgments have lost their options becomes TCP on a join on which
+// the peer has sent nothing, and of which it is not known from where on it would. The
+// infinite mapping tells; octets without it belong nowhere.
+func TestFallbackOnAQuietJoin(t *testing.T) {
+	for _, k := range []struct{ option, want string }{{" <dss dsn8=P+6 ssn=1 dll=0>", "abc"}, {" <dss dsn8=P+3 ssn=1 dll=0>", ""}, {" <dss dsn8=P+7 ssn=1 dll=0>", ""}, {"", ""}} {
+		b := proven(t)
+		l := newLane("10.0.9.2:80", "10.0.9.1:40002")
+		b.inject("R 7:7(0) <mp_tcprst reason=4>")
+		b.join(l, 2)
+		b.on(l, func() {
+			b.write("xyz")
+			b.want("data", "P. 1:4(3) ack 1 <dss dsn8=O+0 ssn=1 dll=3>")
+			b.inject(". 1:1(0) ack 4 <dss dack8=O+3>")
+			for i := 0; b.conn.Multipath() && i < 20; i++ {
+				b.write("xyz")
+				b.drain()
+				b.inject(fmt.Sprintf(". 1:1(0) ack %d", 7+3*i))
+				b.wait(300 * time.Millisecond)
+				b.drain()
+			}
+			if b.conn.Multipath() || len(b.conn.subflows) != 1 {
+				t.Fatal("it did not fall back")
+			}
+			b.inject("P. 1:4(3) ack 4" + k.option)
+		})
+		var p [100]byte
+		n, err := b.conn.Read(b.now, p[:])
+		alive := b.conn.subflows[0].flow.State() == tcp.Established
+		if string(p[:n]) != k.want || err == io.EOF || alive != (k.want != "" || k.option == " <dss dsn8=P+3 ssn=1 dll=0>") {
+			t.Errorf("%q: %q, %v, open: %v", k.option, p[:n], err, alive)
+		}
 	}
 }
