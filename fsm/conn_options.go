@@ -210,4 +210,5 @@ func (s *subflow) heardOption(t int64, seg *wire.Segment) {
 		}
 	}
 	s.optAt, s.bare, s.held.bare = t, 0, 0
+	s.held.opted = s.held.since != 0
 }

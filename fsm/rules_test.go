@@ -363,7 +363,8 @@ func TestNoResetReasonInVersion0(t *testing.T) {
 func TestNoDataAckWhileInDoubt(t *testing.T) {
 	b := accepted(t)
 	b.inject("P. 4:7(3) ack 1")
-	b.inject("P. 4:7(3) ack 1") // again, as TCP would: it has to be answered
+	b.inject(". 7:7(0) ack 1 <dss dack8=O+0>") // options pass
+	b.inject("P. 4:7(3) ack 1")                // again, as TCP would: it has to be answered
 	n := 0
 	var seg wire.Segment
 	for ; b.poll(&seg); n++ {

@@ -15,6 +15,7 @@ type held struct {
 	bare   int // octets of them that came without any option, and none came behind them
 	bareTo uint64
 	since  int64 // when the oldest came; 0: nothing is held
+	opted  bool  // a segment with an option came with the oldest, or after it
 
 	// The octet at which the subflow stands for want of a mapping, how often it came
 	// so, and since when.
@@ -84,7 +85,7 @@ func (h *held) room(n, most int) bool { return h.octets+n <= most && len(h.piece
 // hold keeps p aside.
 func (c *Conn) hold(now time.Time, s *subflow, off uint64, p []byte, o *options, acked bool) {
 	h := &s.held
-	c.awaitMapping(now, s)
+	c.awaitMapping(now, s, o)
 	h.pieces = append(h.pieces, heldPiece{off, append([]byte(nil), p...), acked})
 	h.octets += len(p)
 	if acked {
@@ -96,10 +97,10 @@ func (c *Conn) hold(now time.Time, s *subflow, off uint64, p []byte, o *options,
 	}
 }
 
-// awaitMapping starts the clock for octets that wait for their mapping.
-func (c *Conn) awaitMapping(now time.Time, s *subflow) {
+// awaitMapping starts the clock for octets that wait for their mapping, which came with o.
+func (c *Conn) awaitMapping(now time.Time, s *subflow, o *options) {
 	if h := &s.held; h.since == 0 {
-		h.since = nanos(now)
+		h.since, h.opted = nanos(now), o.data()
 		if !c.timers.armed(timerUnmapped) {
 			c.timers.arm(timerUnmapped, h.since+min(int64(s.flow.BaseRTO()), int64(time.Second)))
 		}
@@ -115,7 +116,7 @@ func (c *Conn) withhold(now time.Time, s *subflow, off uint64, p []byte, o *opti
 		h.seen = min(h.seen, 254) + 1
 	}
 	known := h.octets
-	c.awaitMapping(now, s)
+	c.awaitMapping(now, s, o)
 	end := off + uint64(len(p))
 	for n := len(p); n > 0; n = len(p) {
 		if k := h.known(off, n); k > 0 {
@@ -187,7 +188,7 @@ func (c *Conn) hopeless(t int64, s *subflow) bool {
 		return false
 	}
 	rto := min(int64(s.flow.BaseRTO()), int64(time.Second))
-	if s.optAt < h.since && h.bare > 0 {
+	if !h.opted && h.bare > 0 {
 		// Nothing from behind them had an option.
 		return h.copies > 0 || t-h.since >= rto || h.octets >= c.ep.cfg.MaxUnmapped/2
 	}
@@ -239,7 +240,7 @@ func (c *Conn) onUnmapped(now time.Time) {
 // subflow that brings more than a window of them is broken (R3.3.1-12, R3.7-05).
 func (c *Conn) unmappedOver(now time.Time, s *subflow) {
 	h := &s.held
-	gone := s.optAt < h.since || h.bare > c.ep.cfg.MaxUnmapped/4
+	gone := !h.opted || h.bare > c.ep.cfg.MaxUnmapped/4
 	if gone && c.sole(s) && c.contiguous(s) {
 		c.fb.announce = true
 		c.fallBack(now, s, &c.ep.stats.DssFallback, "DssFallback")
@@ -360,7 +361,8 @@ func (c *Conn) placeHeld(now time.Time, s *subflow) {
 		c.restUnmapped()
 		return
 	}
-	s.held.since, s.held.bare, s.held.bareTo = h.since, min(h.bare, s.held.octets), h.bareTo
+	s.held.since, s.held.opted = h.since, h.opted
+	s.held.bare, s.held.bareTo = min(h.bare, s.held.octets), h.bareTo
 	s.held.head, s.held.seen, s.held.first, s.held.copies = h.head, h.seen, h.first, h.copies
 }
 
