@@ -171,8 +171,25 @@ func (c *Conn) lateFin(now time.Time, s *subflow, seg *wire.Segment, d *wire.DSS
 		c.ep.stats.DataFinRx++
 		c.advance(now)
 	}
-	if c.rcv.finDone {
+	if c.rcv.finDone && !c.tells(now, s) {
 		c.fb.finAck, c.fb.ackFin = fin+1, true
 		s.flow.RequestAck()
 	}
+}
+
+// tells reports whether our infinite mapping is under way to a peer that waits for the
+// acknowledgment of its DATA_FIN, or is to be expected soon. It says all that the peer needs:
+// Linux 6.18 sends its FIN then. Where the acknowledgment comes first Linux sends none, and at
+// times takes no end of our stream from our FIN.
+func (c *Conn) tells(now time.Time, s *subflow) bool {
+	snd := &c.snd
+	switch {
+	case !c.fb.announce:
+		return s.flow.Acked() < c.fb.told
+	case snd.next < snd.buf.end:
+		return true
+	case snd.closed:
+		return false // there is no segment for it
+	}
+	return nanos(now) < c.fb.since+int64(s.flow.BaseRTO())
 }

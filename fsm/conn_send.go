@@ -350,7 +350,7 @@ func (c *Conn) bind(now time.Time, s *subflow, from uint64, n int, flags sentFla
 	case plain:
 		m.flags |= sentPlain
 		if c.fb.announce {
-			c.fb.announce = false
+			c.fb.announce, c.fb.told = false, m.sub+uint64(n)
 			m.flags |= sentInfinite
 			c.ep.stats.InfiniteMapTx++
 		}

@@ -10,9 +10,11 @@ import (
 // fallback is how a connection became plain TCP (RFC 8684 section 3.7).
 type fallback struct {
 	done     bool
-	failed   bool // a checksum failed on the only subflow: what follows is held
-	mine     bool // ...and we said so first
-	announce bool // the next data carries the infinite mapping
+	failed   bool   // a checksum failed on the only subflow: what follows is held
+	mine     bool   // ...and we said so first
+	since    int64  // when
+	announce bool   // the next data carries the infinite mapping
+	told     uint64 // subflow offset behind the segment that did
 	cause    string
 	tries    int // MP_FAILs sent on expiry
 
@@ -217,7 +219,7 @@ func (c *Conn) fallBack(now time.Time, s *subflow, counter *uint64, name string)
 		c.blame(name)
 	}
 	c.mode = plain
-	c.fb.done = true
+	c.fb.done, c.fb.since = true, nanos(now)
 	c.uncouple()
 	c.refuseHalfJoins()
 	c.dropToken()
