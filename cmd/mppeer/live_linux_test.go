@@ -284,26 +284,3 @@ func counters(t *testing.T, s *lab.Space) map[string]uint64 {
 	require.NoError(t, err)
 	return n
 }
-
-// boxLab is our host, a middlebox in the cable, and a kernel.
-type boxLab struct {
-	ours, box, kernel *lab.Space
-}
-
-func newBoxLab(t *testing.T) *boxLab {
-	l := liveTest(t)
-	b := &boxLab{l.Space("ours"), l.Space("box"), l.Space("kernel")}
-	l.Link(b.ours.Dev("eth0"), b.box.Dev("left"))
-	l.Link(b.box.Dev("right"), b.kernel.Dev("eth0", "10.1.0.2/24", "fd00:1::2/64"))
-	// For the box that translates addresses: someone must answer for its own.
-	var mac net.HardwareAddr
-	require.NoError(t, b.ours.Do(func() error {
-		i, err := net.InterfaceByName("eth0")
-		if err == nil {
-			mac = i.HardwareAddr
-		}
-		return err
-	}))
-	b.kernel.IP("neigh add 10.1.0.77 lladdr %s dev eth0", mac)
-	return b
-}
