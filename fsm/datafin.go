@@ -1,6 +1,10 @@
 package fsm
 
-import "time"
+import (
+	"time"
+
+	"github.com/mptcp-go/mptcp/wire"
+)
 
 // declareFin notes that the DATA_FIN has a place in the data sequence space.
 func (c *Conn) declareFin() {
@@ -110,11 +114,16 @@ func (c *Conn) closesEarly() bool {
 }
 
 // finish notes that both directions are done. The application is told; subflows have
-// some time to close.
+// some time to close, and joins that are under way have no use any more.
 func (c *Conn) finish(now time.Time) {
 	c.finished = true
 	c.timers.stop(timerResend)
 	c.timers.stop(timerPersist)
 	c.timers.stop(timerOverdue)
 	c.timers.arm(timerLinger, nanos(now)+int64(c.ep.cfg.CloseWait))
+	for _, x := range c.subflows {
+		if x.join.active && !x.up && !x.fin {
+			c.resetSubflow(now, x, wire.ResetUnspecified)
+		}
+	}
 }

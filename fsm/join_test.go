@@ -234,3 +234,18 @@ func TestThirdAckOfAJoinIsRepeated(t *testing.T) {
 		t.Error(b.conn.State(), b.conn.Info().SubflowsUp)
 	}
 }
+
+// A join that nobody answers does not keep a connection whose both directions are done.
+func TestJoinUnderWayAtTheEnd(t *testing.T) {
+	w := newWorld(t, 1, testConfig(1), testConfig(2), "link delay=5ms")
+	w.addPath("drop")
+	w.twoPaths(20_000, 20_000)
+	w.finishTransfer(10 * time.Second)
+	if i := w.app[0].conn.Info(); i.SubflowsTotal != 2 {
+		t.Fatalf("%d subflows", i.SubflowsTotal)
+	}
+	closed := func() bool { return w.app[0].conn.State() == Closed && len(w.app[0].conn.subflows) == 0 }
+	if err := w.w.RunUntil(closed, time.Second/2); err != nil {
+		t.Errorf("%v\n%s", err, w.dump(0))
+	}
+}
