@@ -65,7 +65,7 @@ func TestLivePayload(t *testing.T) {
 			b.kernel.Sysctl("net.mptcp.blackhole_timeout", "0")
 			kernelEcho(t, b.kernel, b.at(way.theirs, 5000))
 			for i, c := range cases {
-				if !full() && (way.tun() && i > 2 || way != raw4 && !c.small) {
+				if !full() && (way.tun() && i > 5 || way != raw4 && !c.small) {
 					continue
 				}
 				t.Run(c.String(), func(t *testing.T) { b.damaged(t, c, stream) })
