@@ -9,7 +9,7 @@ import (
 )
 
 func TestNumbers(t *testing.T) {
-	for n, want := range map[int]string{
+	for n, want := range map[int64]string{
 		0: "0", 7: "7", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567", -1234: "-1,234",
 		-123: "-123", 12345678901: "12,345,678,901",
 	} {
