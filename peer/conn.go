@@ -2,6 +2,7 @@ package peer
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ type Conn struct {
 	closed bool
 	opened chan struct{} // of a connection being dialled
 	ended  chan struct{} // where somebody waits for the end
+
+	announced []netip.AddrPort // by us, on links that share the kernel's addresses
 }
 
 // half is one direction of a connection. All but serial is guarded by the stack's mutex.

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm"
@@ -19,7 +20,6 @@ type held struct {
 	link.Hold
 	also     map[*port]link.Hold // for what comes by other links
 	listener bool                // until the listener is closed
-	told     *fsm.Conn           // which announced it
 	unused   time.Time           // since when no flow leaves from it; zero: one did at the last look
 }
 
@@ -70,10 +70,10 @@ func (s *Stack) holdElsewhere(h *held) {
 	}
 }
 
-// holdAnnounced holds what a connection announces.
-func (s *Stack) holdAnnounced(fc *fsm.Conn, at netip.AddrPort) error {
+// holdAnnounced holds what a connection announces, for as long as it lives.
+func (s *Stack) holdAnnounced(c *Conn, at netip.AddrPort) error {
 	if at.Port() == 0 {
-		at = netip.AddrPortFrom(at.Addr(), fc.Local().Port())
+		at = netip.AddrPortFrom(at.Addr(), c.fc.Local().Port())
 	}
 	e := s.pathAt(at.Addr())
 	if e == nil {
@@ -86,7 +86,9 @@ func (s *Stack) holdAnnounced(fc *fsm.Conn, at netip.AddrPort) error {
 	if _, err := s.holdNew(holder, at, false); err != nil {
 		return err
 	}
-	s.holds.m[at].told = fc
+	if !slices.Contains(c.announced, at) {
+		c.announced = append(c.announced, at)
+	}
 	return nil
 }
 
@@ -155,7 +157,10 @@ func (s *Stack) sweepHolds() {
 	s.holds.swept = now
 	used := map[netip.AddrPort]bool{}
 	var flows []fsm.Subflow
-	for fc := range s.conns {
+	for fc, c := range s.conns {
+		for _, at := range c.announced {
+			used[at] = true
+		}
 		flows = fc.Subflows(flows[:0])
 		for _, f := range flows {
 			used[f.Local] = true
@@ -163,7 +168,7 @@ func (s *Stack) sweepHolds() {
 	}
 	for at, h := range s.holds.m {
 		switch {
-		case h.listener || used[at] || s.conns[h.told] != nil:
+		case h.listener || used[at]:
 			h.unused = time.Time{}
 		case h.unused.IsZero():
 			h.unused = now

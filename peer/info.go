@@ -2,6 +2,7 @@ package peer
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm"
@@ -96,7 +97,7 @@ func (c *Conn) Join(local netip.Addr, remote netip.AddrPort, backup bool) error 
 func (c *Conn) Announce(a netip.AddrPort) error {
 	now := c.stack.lock()
 	defer c.stack.unlock()
-	err := c.stack.holdAnnounced(c.fc, a)
+	err := c.stack.holdAnnounced(c, a)
 	if err == nil {
 		err = c.fc.Announce(now, a)
 	}
@@ -110,6 +111,7 @@ func (c *Conn) RemoveAddr(a netip.Addr) error {
 	now := c.stack.lock()
 	defer c.stack.unlock()
 	err := c.fc.RemoveAddr(now, a)
+	c.announced = slices.DeleteFunc(c.announced, func(at netip.AddrPort) bool { return at.Addr() == a })
 	c.stack.turn(now)
 	return c.opError("remove", err)
 }
