@@ -7,5 +7,6 @@
 // what is to be done at once, that is takes the segments which the endpoint has to send,
 // so no call is handed from one goroutine to another. Packets go out behind the mutex,
 // in order, in batches: who finds a link idle sends, and what others add meanwhile goes
-// with the next batch.
+// with the next batch. Who has sent a number of batches and is still not done leaves the
+// rest to a goroutine that does nothing else: calls return, and timers are seen to.
 package peer

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math"
 	"time"
 
 	"github.com/mptcp-go/mptcp/fsm"
@@ -207,15 +208,47 @@ func (p *port) queue() {
 const maxHeaders = 40 + 60
 
 // unlock unlocks the stack and sends what waits to be sent, unless somebody is doing so
-// already, who will take this too.
+// already, who will take this too. What others add meanwhile it sends as well, but not for
+// ever: a call has to return, a timer to be seen to.
 func (s *Stack) unlock() {
-	for len(s.dirty) > 0 {
+	s.drive(batchesPerCall)
+	s.mu.Unlock()
+}
+
+// batchesPerCall is how many batches one call sends: some milliseconds of a fast link.
+const batchesPerCall = 16
+
+// drive sends what waits, with the stack locked. What is there still after so many batches
+// is left to the pump.
+func (s *Stack) drive(most int) {
+	for n := 0; len(s.dirty) > 0; n++ {
+		if n >= most && !s.closed {
+			select {
+			case s.behind <- struct{}{}:
+			default:
+			}
+			return
+		}
 		p := s.dirty[0]
 		s.dirty = append(s.dirty[:0], s.dirty[1:]...)
 		p.queuing = false
 		p.send()
 	}
-	s.mu.Unlock()
+}
+
+// pump is the goroutine that sends for as long as there is something to send.
+func (s *Stack) pump() {
+	defer s.wg.Done()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-s.behind:
+		}
+		s.mu.Lock()
+		s.drive(math.MaxInt)
+		s.mu.Unlock()
+	}
 }
 
 // send sends a batch of what is queued. It is called with the stack locked, and unlocks it

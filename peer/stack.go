@@ -16,10 +16,11 @@ import (
 
 // Stack is a host in user space. All methods may be called from any goroutine.
 type Stack struct {
-	now  func() time.Time // a clock that only goes forward, and does not jump with the system's
-	done chan struct{}
-	kick chan struct{} // the deadline came closer
-	wg   sync.WaitGroup
+	now    func() time.Time // a clock that only goes forward, and does not jump with the system's
+	done   chan struct{}
+	kick   chan struct{} // the deadline came closer
+	behind chan struct{} // a call has sent enough, and there is more
+	wg     sync.WaitGroup
 
 	mu        sync.Mutex
 	cfg       Config
@@ -57,16 +58,17 @@ func New(cfg Config) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{now: cfg.clock, done: make(chan struct{}), kick: make(chan struct{}, 1), cfg: cfg, ep: ep,
-		conns: map[*fsm.Conn]*Conn{}, listeners: map[*Listener]bool{}}
+	s := &Stack{now: cfg.clock, done: make(chan struct{}), kick: make(chan struct{}, 1), behind: make(chan struct{}, 1),
+		cfg: cfg, ep: ep, conns: map[*fsm.Conn]*Conn{}, listeners: map[*Listener]bool{}}
 	if s.now == nil {
 		s.now = steadyClock()
 	}
 	s.handle = ep.HandleSegment
 	s.ephemeral = uint16(s.cfg.Endpoint.Rand.Uint64())
 	s.events.init(cfg.Events)
-	s.wg.Add(1)
+	s.wg.Add(2)
 	go s.timers()
+	go s.pump()
 	if cfg.Events != nil {
 		s.wg.Add(1)
 		go s.deliver()

@@ -47,7 +47,7 @@ type Link interface {
 	Recv([]Packet) (int, error)
 	// Send sends the packets in order. What does not fit is dropped and counted. The
 	// error is net.ErrClosed or ErrGone, wrapped, as for Recv. It does not wait for the
-	// device.
+	// device: a Stack has nothing new for its other links while one is behind.
 	Send([]Packet) error
 	// Up reports whether packets can pass: the interface is up and has a carrier.
 	Up() bool
