@@ -87,6 +87,7 @@ func (c *Conn) sentOn(s *subflow, k tcp.Kind, w *carriage) {
 	}
 	if w.dataFin {
 		s.dataFin = false
+		c.hs.shown = false // a repetition repeats the keys, too
 	}
 	if w.fail {
 		s.sendFail = false
@@ -222,13 +223,16 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 		if d.HasSum = c.checksum; d.HasSum {
 			d.Sum = dataseq.PseudoSum(d.DSN, 0, 1).Checksum()
 		}
-		if len(seg.Options)+d.Size()-4 > wire.MaxOptions {
+		if len(seg.Options)+d.Size() > wire.MaxOptions {
+			d.Flags &^= wire.DSSAck8
+		}
+		if len(seg.Options)+d.Size() > wire.MaxOptions {
 			w.later = true // no room beside MP_CAPABLE: an ACK of its own
 			c.hs.shown = true
 			return
 		}
 		w.dataFin = true
-		c.appendDSS(seg, &d)
+		seg.Options, _ = d.Append(seg.Options)
 		return
 	}
 	c.dressSignals(s, seg, &d, w)
