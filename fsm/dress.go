@@ -46,9 +46,9 @@ func (c *Conn) pollSubflow(now time.Time, s *subflow, seg *wire.Segment) bool {
 		if s.overdue && c.mode == multi {
 			m = s.maps.find(out.Off)
 		}
-		if s.overdue = false; m == nil || len(c.signals) > 0 || s.dataFin || s.sendFail || s.fastOut || c.failing() {
+		if s.overdue = false; m == nil || c.failing() {
 			m = nil
-			c.dressAck(s, seg, &carried)
+			c.dressAsk(s, seg)
 			break
 		}
 		data = c.snd.buf.slice(m.data+out.Off-m.sub, 1)
@@ -226,16 +226,35 @@ func (c *Conn) dressAck(s *subflow, seg *wire.Segment, w *carriage) {
 		if len(seg.Options)+d.Size() > wire.MaxOptions {
 			d.Flags &^= wire.DSSAck8
 		}
+		w.dataFin = true
 		if len(seg.Options)+d.Size() > wire.MaxOptions {
-			w.later = true // no room beside MP_CAPABLE: an ACK of its own
-			c.hs.shown = true
+			if !c.failing() { // MP_FAIL is on every ACK: the timer tries again
+				w.dataFin, w.later = false, true // no room beside MP_CAPABLE: an ACK of its own
+				c.hs.shown = true
+			}
 			return
 		}
-		w.dataFin = true
 		seg.Options, _ = d.Append(seg.Options)
 		return
 	}
 	c.dressSignals(s, seg, &d, w)
+}
+
+// dressAsk puts on a keepalive what every ACK has. What is said once waits for an ACK: a
+// peer may take nothing from a segment that begins below what it has (R3-03).
+func (c *Conn) dressAsk(s *subflow, seg *wire.Segment) {
+	if c.failing() {
+		seg.Options, _ = wire.MPFail{DSN: s.failDSN}.Append(seg.Options)
+	}
+	switch {
+	case c.mode != multi || s.join.active && !c.dressJoinACK(s, seg):
+	case c.opener && s.index == 0 && !c.hs.proven:
+		seg.Options, _ = c.bothKeys().Append(seg.Options)
+	default:
+		if d := c.ackDSS(s); d.Flags != 0 {
+			c.appendDSS(seg, &d)
+		}
+	}
 }
 
 // dressReset puts on a RST what it has to say.

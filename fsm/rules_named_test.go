@@ -319,3 +319,21 @@ func TestRepeatedOctetsAreTheSame(t *testing.T) {
 	assert.Greater(t, repeated, 10_000)
 	assert.Len(t, sent, 2)
 }
+
+// R3-03: a keepalive begins below what the peer has, who may take nothing from it. What is
+// said once, as that the stream ends, waits for an ACK.
+func TestKeepaliveSaysNothingOnce(t *testing.T) {
+	b := accepted(t)
+	s := b.conn.subflows[0]
+	b.conn.signals = []signal{{kind: wire.SubRemoveAddr, id: 7}}
+	s.dataFin = true
+	s.flow.AskPeer()
+	b.ep.wake(b.conn)
+	b.want("the DATA_ACK alone", ". 0:0(0) ack 4 <dss dack8=P+3>")
+	s.flow.RequestAck()
+	b.ep.wake(b.conn)
+	b.want("the DATA_FIN", ". 1:1(0) ack 4 <dss dack8=P+3 dsn8=O+0 ssn=0 dll=1 fin>")
+	s.flow.RequestAck()
+	b.ep.wake(b.conn)
+	b.want("the signal", ". 1:1(0) ack 4 <remove_addr id=7, dss dack8=P+3>")
+}
