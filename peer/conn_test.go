@@ -184,7 +184,12 @@ func TestDeadlines(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	p := newPair(t, 1, link.PipeConfig{}, Config{}, Config{})
-	_, err := p.a.Dial(t.Context(), "tcp", "10.1.0.2:9")
+	four, err := New(Config{})
+	require.NoError(t, err)
+	defer four.Close()
+	x, _ := link.Pipe(link.PipeConfig{A: []netip.Prefix{prefix(4, 0, 1)}})
+	require.NoError(t, four.AddLink(x))
+	_, err = p.a.Dial(t.Context(), "tcp", "10.1.0.2:9")
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	var pe *fsm.PeerError
 	require.ErrorAs(t, err, &pe)
@@ -194,10 +199,16 @@ func TestErrors(t *testing.T) {
 	defer cancel()
 	_, err = p.a.Dial(ctx, "tcp", "10.1.0.77:9")
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	_, err = p.a.Dial(t.Context(), "udp", "10.1.0.2:9")
-	require.Error(t, err)
-	_, err = p.a.Dial(t.Context(), "tcp", "10.1.0.2")
-	require.Error(t, err)
+	for text, f := range map[string]func() error{
+		"dial udp: unknown network udp":                                                      func() error { _, err := p.a.Dial(t.Context(), "udp", "10.1.0.2:9"); return err },
+		"dial tcp: address 10.1.0.2: missing port in address":                                func() error { _, err := p.a.Dial(t.Context(), "tcp", "10.1.0.2"); return err },
+		"listen tcp: address 99999: invalid port":                                            func() error { _, err := p.a.Listen("tcp", ":99999"); return err },
+		"dial tcp [fd77::1]:9: no link has an IPv6 address: cannot assign requested address": func() error { _, err := four.Dial(t.Context(), "tcp", "[fd77::1]:9"); return err },
+	} {
+		var oe *net.OpError
+		require.ErrorAs(t, f(), &oe)
+		require.EqualError(t, oe, text)
+	}
 
 	l, err := p.b.Listen("tcp4", ":99")
 	require.NoError(t, err)

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"syscall"
 
 	"github.com/mptcp-go/mptcp/fsm"
 )
@@ -34,6 +33,9 @@ func (s *Stack) DialContext(ctx context.Context, network, addr string) (net.Conn
 
 func (s *Stack) dial(ctx context.Context, local netip.Addr, network, addr string) (*Conn, error) {
 	remotes, err := resolve(ctx, network, addr)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+	}
 	for _, remote := range remotes {
 		var c *Conn
 		if c, err = s.dialOne(ctx, local, remote); err == nil {
@@ -82,7 +84,7 @@ func (s *Stack) open(from netip.Addr, remote netip.AddrPort) (*Conn, chan struct
 	if !from.IsValid() {
 		var ok bool
 		if from, ok = s.source(remote.Addr()); !ok {
-			return nil, nil, syscall.EADDRNOTAVAIL
+			return nil, nil, errNoAddress(remote.Addr())
 		}
 	}
 	local, err := s.holdFor(from)
@@ -108,24 +110,23 @@ func resolve(ctx context.Context, network, addr string) ([]netip.AddrPort, error
 	case "tcp4", "tcp6":
 		family = network[3:]
 	default:
-		return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}
+		return nil, net.UnknownNetworkError(network)
 	}
-	fail := func(err error) error { return &net.OpError{Op: "dial", Net: network, Err: err} }
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fail(err)
+		return nil, err
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
 		var k int
 		if k, err = net.DefaultResolver.LookupPort(ctx, network, port); err != nil {
-			return nil, fail(err)
+			return nil, err
 		}
 		n = uint64(k)
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip"+family, host)
 	if err != nil {
-		return nil, fail(err)
+		return nil, err
 	}
 	var list []netip.AddrPort
 	for _, a := range ips {

@@ -3,8 +3,10 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -60,6 +62,15 @@ func (c *Conn) opError(op string, err error) error {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: explain(err)}
+}
+
+// errNoAddress says that no link has an address of the family of a.
+func errNoAddress(a netip.Addr) error {
+	family := "IPv4"
+	if a.Is6() {
+		family = "IPv6"
+	}
+	return fmt.Errorf("no link has an %s address: %w", family, syscall.EADDRNOTAVAIL)
 }
 
 // ctxError is what a call returns whose context ended.

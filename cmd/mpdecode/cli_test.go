@@ -102,6 +102,12 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
+// What is wrong with a filter is pointed at.
+func TestFilterErrorsPoint(t *testing.T) {
+	_, _, stderr := invoke(nil, "-Y", "ip && tcp.port == ", file("csum-oneside.pcap"))
+	require.Contains(t, stderr, "\n  ip && tcp.port == \n                    ^\n")
+}
+
 // Each line of --json is an object with a schema and a type.
 func TestJSONLines(t *testing.T) {
 	types := map[string]int{}

@@ -19,7 +19,7 @@ func fieldsCommand() *command {
 			mpdecode fields --json addr`,
 		text: `Lists the fields whose name or description contains PATTERN, in any case: name, type and
 meaning. Names and values are tshark's; those under mpd. are ours.`,
-		flags: func(f *pflag.FlagSet, o *options) { o.common(f) },
+		flags: func(f *pflag.FlagSet, o *options) { o.printing(f) },
 		run:   (*app).listFields,
 	}
 }

@@ -61,11 +61,21 @@ type options struct {
 
 // common registers what every command that reads captures has.
 func (o *options) common(f *pflag.FlagSet) {
+	o.reading(f)
+	o.printing(f)
+}
+
+// reading registers what says where packets and keys come from.
+func (o *options) reading(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.read, "read", "r", nil, "read `FILE`, as if it were an argument; - is the standard input")
 	f.IntVarP(&o.count, "count", "c", 0, "read the first `N` packets only")
 	f.StringArrayVar(&o.keyText, "key", nil, "use keys that the capture does not show: `KEYS` is HEX[,HEX] or @FILE with one in a line; repeatable")
-	f.BoolVar(&o.json, "json", false, "print JSON Lines")
 	f.BoolVar(&o.showKeys, "show-keys", false, "print keys: whoever has them can join the connection")
+}
+
+// printing registers what every command has.
+func (o *options) printing(f *pflag.FlagSet) {
+	f.BoolVar(&o.json, "json", false, "print JSON Lines")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing; the exit code tells")
 	f.StringVar(&o.color, "color", "auto", "use colour: `WHEN` is auto, always or never")
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "accepted for tshark's sake: names are never resolved")

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mptcp-go/mptcp/cmd/internal/screen"
 	"github.com/mptcp-go/mptcp/pcap"
 	"github.com/mptcp-go/mptcp/pcap/fields"
 	"github.com/mptcp-go/mptcp/pcap/trace"
@@ -25,11 +24,11 @@ func (a *app) filter(cmd *command) (*filter, int) {
 	}
 	f, err := fields.Compile(a.opt.filter)
 	if err != nil {
-		code := a.usageError(cmd, "%v", err)
+		text := err.Error()
 		if e := (*fields.FilterError)(nil); errors.As(err, &e) {
-			fmt.Fprintf(a.stderr, "%s\n", screen.Indent(e.Caret()))
+			text += "\n  " + strings.ReplaceAll(e.Caret(), "\n", "\n  ")
 		}
-		return nil, code
+		return nil, a.usageError(cmd, "%s", text)
 	}
 	return &filter{f}, exitClean
 }

@@ -22,6 +22,9 @@ func hostPort(text, host string) (string, error) {
 	if port == "" {
 		return "", fmt.Errorf("%q: no port", text)
 	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return "", fmt.Errorf("%q: no port is %q: want 0 to 65535, or the name of a service", text, port)
+	}
 	return text, nil
 }
 

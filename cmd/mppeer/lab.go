@@ -100,10 +100,13 @@ In other terminals, WHO:
     CLIENT bash
     SERVER bash
 
-  two kernels, two subflows
+  two kernels, two subflows: the server, which stays, and its clients
     SERVER mptcpize run socat TCP-LISTEN:5000,fork,reuseaddr EXEC:cat
     CLIENT mptcpize run socat - TCP:10.99.1.2:5000
     CLIENT ss -Mni
+
+  mppeer as the client, on both paths
+    CLIENT MPPEER connect 10.99.1.2:5000 --path raw:eth0 --path raw:eth1 --send 20MB
 
   mppeer as the server, beside the kernel, with addresses of its own
     SERVER MPPEER listen :8080 --echo --path raw:eth0,10.99.1.3/24 --path raw:eth1,10.99.2.3/24

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 
 	"github.com/mptcp-go/mptcp/peer"
@@ -44,6 +45,9 @@ func (a *app) listen(cmd *command) int {
 	}
 	if a.opt.http != "" && a.opt.quietIO() {
 		return a.usageError(cmd, "--http and --echo, --discard, --send exclude each other")
+	}
+	if d, err := os.Stat(a.opt.http); a.opt.http != "" && (err != nil || !d.IsDir()) {
+		return a.usageError(cmd, "--http %s: no such directory", a.opt.http)
 	}
 	a.live = a.opt.http != "" || a.showsStatus()
 	a.live = a.live && a.showable()

@@ -133,7 +133,9 @@ func (a *app) dispatch(args []string) int {
 		}
 		return a.usageError(cmd, "no command given")
 	}
-	if n := flags.NArg(); n < cmd.args || n > cmd.args {
+	if n := flags.NArg(); n > cmd.args {
+		return a.usageError(cmd, "%q is too much: want %s", flags.Arg(cmd.args), cmd.usage)
+	} else if n < cmd.args {
 		return a.usageError(cmd, "want %s", cmd.usage)
 	}
 	a.opt.args = flags.Args()

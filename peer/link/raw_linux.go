@@ -121,7 +121,7 @@ func openRaw(s *spec) (_ Link, err error) {
 	}
 	closers = append(closers, func() { r.socket.Close() })
 	if i.kind != unix.ARPHRD_ETHER {
-		return nil, fmt.Errorf("%s is no Ethernet interface", s.name)
+		return nil, fmt.Errorf("%s is no Ethernet interface: where there is none, tun:NAME,ADDR/LEN leads to the kernel", s.name)
 	}
 	r.mac = i.mac
 	if s.mtu > 0 {
