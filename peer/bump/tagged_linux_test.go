@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,7 +53,17 @@ func TestTaggedFrames(t *testing.T) {
 				require.NoError(t, err)
 				header, err := hex.DecodeString(macs + tags + "0800")
 				require.NoError(t, err)
-				require.NoError(t, ends[i].Send(&Frame{Opaque: true, Link: header, Packet: link.Packet{Data: pkt}}))
+				arrived := make(chan struct{})
+				go func() { // until it arrives: an interface that has just come up may lose it
+					for {
+						_ = ends[i].Send(&Frame{Opaque: true, Link: header, Packet: link.Packet{Data: pkt}})
+						select {
+						case <-arrived:
+							return
+						case <-time.After(time.Second):
+						}
+					}
+				}()
 				var got [1]Frame
 				for {
 					n, err := ends[1-i].Recv(got[:])
@@ -61,6 +72,7 @@ func TestTaggedFrames(t *testing.T) {
 						break
 					}
 				}
+				close(arrived)
 				assert.Equal(t, header, got[0].Link)
 				var in wire.Segment
 				require.NoError(t, wire.Parse(&in, got[0].Data))
