@@ -14,26 +14,26 @@ import (
 // known beyond has further keys.
 type ConnRecord struct {
 	Schema     int              `json:"schema"`
-	Type       string           `json:"type"` // "connection", or "inferred"
-	ID         int              `json:"id"`
-	File       string           `json:"file,omitempty"`
-	Version    *int             `json:"version"`
-	KeyA       *string          `json:"keyA"`
+	Type       string           `json:"type"`           // "connection", or "inferred"
+	ID         int              `json:"id"`             // from 0, by the first packet
+	File       string           `json:"file,omitempty"` // with --each only
+	Version    *int             `json:"version"`        // 0 or 1; null: not seen
+	KeyA       *string          `json:"keyA"`           // 16 hexadecimal digits, with --show-keys only; A sent the first SYN
 	KeyB       *string          `json:"keyB"`
-	TokenA     *string          `json:"tokenA"`
+	TokenA     *string          `json:"tokenA"` // 8 hexadecimal digits
 	TokenB     *string          `json:"tokenB"`
-	IDSNA      *uint64          `json:"idsnA"`
+	IDSNA      *uint64          `json:"idsnA"` // the initial data sequence number, from the key
 	IDSNB      *uint64          `json:"idsnB"`
 	IDSNAStr   string           `json:"idsnA_str,omitempty"`
 	IDSNBStr   string           `json:"idsnB_str,omitempty"`
-	Flags      [2]*string       `json:"flags"`
-	Checksum   bool             `json:"csum"`
+	Flags      [2]*string       `json:"flags"` // of MP_CAPABLE
+	Checksum   bool             `json:"csum"`  // DSS checksums were negotiated
 	State      string           `json:"state"`
 	Fallback   string           `json:"fallback,omitempty"` // id of the finding that explains it
 	Subflows   []*SubflowRecord `json:"subflows"`
 	AToB       *DirRecord       `json:"A_to_B"`
 	BToA       *DirRecord       `json:"B_to_A"`
-	DurationS  float64          `json:"duration_s"`
+	DurationS  float64          `json:"duration_s"` // seconds from the first packet to the last
 	FindingIDs []string         `json:"findings"`
 }
 
@@ -41,31 +41,31 @@ type ConnRecord struct {
 type SubflowRecord struct {
 	Schema        int         `json:"schema,omitempty"`
 	Type          string      `json:"type,omitempty"` // "subflow" for those without a connection
-	ID            int         `json:"id"`
-	Kind          string      `json:"kind"`
-	Conn          *int        `json:"conn"`
-	Src           string      `json:"src"`
+	ID            int         `json:"id"`             // from 0, by the first packet
+	Kind          string      `json:"kind"`           // "initial", "join" or "plain"
+	Conn          *int        `json:"conn"`           // null: of no connection
+	Src           string      `json:"src"`            // the opener, "address:port"
 	Dst           string      `json:"dst"`
-	FirstFrame    int         `json:"first_frame"`
-	Packets       uint32      `json:"packets"`
-	PayloadBytes  [2]uint64   `json:"payload_bytes"`
-	InitiatedBy   int         `json:"initiated_by_conn_side"`
-	AddrID        [2]*int     `json:"addrid"`
-	Backup        [2]*int     `json:"backup"`
-	TokenMatch    *bool       `json:"token_match"`
-	SynAckHMACOK  *bool       `json:"synack_hmac_ok"`
-	AckHMACOK     *bool       `json:"ack_hmac_ok"`
-	RST           bool        `json:"rst"`
-	RSTReason     *int        `json:"rst_reason"`
-	NewBytes      [2]uint64   `json:"new_bytes"`
-	Share         [2]float64  `json:"share"` // of the connection's new octets, 0 to 1
-	Retransmitted [2]uint64   `json:"retransmitted_bytes"`
-	Gaps          [2]uint32   `json:"gaps"`
-	LostBytes     [2]uint64   `json:"lost_bytes"` // never seen in the capture
-	HandshakeRTT  [2]*float64 `json:"handshake_rtt_ms"`
-	AckRTT        [2]*Timing  `json:"ack_rtt_ms"`
-	WindowLimited [2]float64  `json:"window_limited_s"`
-	OOODepth      [2]uint64   `json:"out_of_order_depth_bytes"`
+	FirstFrame    int         `json:"first_frame"`              // from 1
+	Packets       uint32      `json:"packets"`                  // both ways
+	PayloadBytes  [2]uint64   `json:"payload_bytes"`            // octets of payload, repeated ones too
+	InitiatedBy   int         `json:"initiated_by_conn_side"`   // 0: A, 1: B
+	AddrID        [2]*int     `json:"addrid"`                   // the address ids of MP_JOIN
+	Backup        [2]*int     `json:"backup"`                   // the backup flags of MP_JOIN, 0 or 1
+	TokenMatch    *bool       `json:"token_match"`              // the token of MP_JOIN is that of a key seen; null: no MP_JOIN
+	SynAckHMACOK  *bool       `json:"synack_hmac_ok"`           // null: it cannot be verified
+	AckHMACOK     *bool       `json:"ack_hmac_ok"`              // null: it cannot be verified
+	RST           bool        `json:"rst"`                      // either side sent one
+	RSTReason     *int        `json:"rst_reason"`               // of MP_TCPRST (RFC 8684 section 3.6); null: none
+	NewBytes      [2]uint64   `json:"new_bytes"`                // octets of the connection's data that were first sent here
+	Share         [2]float64  `json:"share"`                    // of the connection's new octets, 0 to 1
+	Retransmitted [2]uint64   `json:"retransmitted_bytes"`      // octets at sequence numbers that were seen before
+	Gaps          [2]uint32   `json:"gaps"`                     // times that a segment began beyond what was expected: loss, or reordering
+	LostBytes     [2]uint64   `json:"lost_bytes"`               // never seen in the capture
+	HandshakeRTT  [2]*float64 `json:"handshake_rtt_ms"`         // from the point of capture to each end and back
+	AckRTT        [2]*Timing  `json:"ack_rtt_ms"`               // from data to the ACK that covers it
+	WindowLimited [2]float64  `json:"window_limited_s"`         // seconds during which the peer's window was full
+	OOODepth      [2]uint64   `json:"out_of_order_depth_bytes"` // octets, at most, behind a hole in the sequence space
 }
 
 // Timing summarises samples in milliseconds.
@@ -78,46 +78,46 @@ type Timing struct {
 
 // DirRecord is the data of one side.
 type DirRecord struct {
-	Mappings              uint32   `json:"mappings"`
-	RepeatedMappings      uint32   `json:"repeated_mappings"`
-	WithChecksum          uint32   `json:"with_checksum"`
-	InfiniteMappings      uint32   `json:"infinite_mappings"`
-	DataAcks              uint32   `json:"data_acks"`
-	DAck32                uint32   `json:"dack32"`
-	DAck64                uint32   `json:"dack64"`
-	DSN32                 uint32   `json:"dsn32"`
-	DSN64                 uint32   `json:"dsn64"`
-	DataFinPkts           uint32   `json:"data_fin_pkts"`
-	DataFinDSN            []uint64 `json:"data_fin_dsn"`
+	Mappings              uint32   `json:"mappings"`          // segments with a mapping, repeated ones, infinite ones and bare DATA_FINs too
+	RepeatedMappings      uint32   `json:"repeated_mappings"` // of those, mappings with data that were seen before
+	WithChecksum          uint32   `json:"with_checksum"`     // of those, segments with a DSS checksum
+	InfiniteMappings      uint32   `json:"infinite_mappings"` // of those, infinite ones (RFC 8684 section 3.7)
+	DataAcks              uint32   `json:"data_acks"`         // segments sent by this side with a DATA_ACK
+	DAck32                uint32   `json:"dack32"`            // of those, with one of 4 octets
+	DAck64                uint32   `json:"dack64"`            // of those, with one of 8 octets
+	DSN32                 uint32   `json:"dsn32"`             // mappings with a DSN of 4 octets
+	DSN64                 uint32   `json:"dsn64"`             // mappings with a DSN of 8 octets
+	DataFinPkts           uint32   `json:"data_fin_pkts"`     // segments with a DATA_FIN
+	DataFinDSN            []uint64 `json:"data_fin_dsn"`      // the DSNs of the DATA_FINs; more than one is a fault
 	DataFinDSNStr         []string `json:"data_fin_dsn_str,omitempty"`
-	LastDataAck           *uint64  `json:"last_data_ack_seen"`
+	LastDataAck           *uint64  `json:"last_data_ack_seen"` // the last DATA_ACK for the data of this side, as on the wire; null: none
 	LastDataAckStr        string   `json:"last_data_ack_seen_str,omitempty"`
-	SynDataBytes          uint64   `json:"syn_data_bytes"`
-	NewBytes              uint64   `json:"new_bytes"`
-	DupSameSubflow        uint64   `json:"dup_same_subflow"`
-	DupTCPRetrans         uint64   `json:"dup_tcp_retrans"`
-	DupSameSubflowNewSSN  uint64   `json:"dup_same_subflow_new_ssn"`
-	Reinjected            uint64   `json:"reinjected_other_subflow"`
-	ReinjectionPackets    uint32   `json:"reinjection_packets"`
-	FirstReinjectionFrame *int     `json:"first_reinjection_frame"`
-	Unmapped              uint64   `json:"unmapped_bytes"`
-	UnmappedInfinite      uint64   `json:"unmapped_bytes_after_infinite"`
-	Conflicts             uint32   `json:"payload_conflicts"`
-	MappingConflicts      uint32   `json:"mapping_conflicts"`
-	SumOK                 uint32   `json:"dss_csum_ok"`
-	SumBad                uint32   `json:"dss_csum_bad"`
-	SumIncomplete         uint32   `json:"dss_csum_incomplete"`
-	SumBadFrames          []int    `json:"dss_csum_bad_mapping_frames"`
-	FinSumOK              uint32   `json:"dfin_csum_ok"`
-	FinSumBad             uint32   `json:"dfin_csum_bad"`
-	StreamLen             *uint64  `json:"stream_len"`
-	StreamGap             *bool    `json:"stream_gap"`
-	StreamSHA256          *string  `json:"stream_sha256"`
-	Crosses32             *bool    `json:"dsn_crosses_2^32"`
-	DataFin               string   `json:"data_fin"`    // "none", "sent", "acknowledged"
-	Goodput               *float64 `json:"goodput_bps"` // null for a single burst
-	Latency               *Timing  `json:"data_ack_latency_ms"`
-	MaxDepth              uint64   `json:"max_out_of_order_bytes"`
+	SynDataBytes          uint64   `json:"syn_data_bytes"`                // octets of data on the SYN that were accepted (RFC 7413)
+	NewBytes              uint64   `json:"new_bytes"`                     // octets of payload whose DSN was not seen before
+	DupSameSubflow        uint64   `json:"dup_same_subflow"`              // octets seen again on the subflow that sent them first: the sum of the next two
+	DupTCPRetrans         uint64   `json:"dup_tcp_retrans"`               // by TCP, at the same sequence number
+	DupSameSubflowNewSSN  uint64   `json:"dup_same_subflow_new_ssn"`      // at the data level, at a new sequence number
+	Reinjected            uint64   `json:"reinjected_other_subflow"`      // octets seen again on another subflow
+	ReinjectionPackets    uint32   `json:"reinjection_packets"`           // the packets of those
+	FirstReinjectionFrame *int     `json:"first_reinjection_frame"`       // the first of those packets
+	Unmapped              uint64   `json:"unmapped_bytes"`                // octets that no mapping covers
+	UnmappedInfinite      uint64   `json:"unmapped_bytes_after_infinite"` // the same, after an infinite mapping or a fallback
+	Conflicts             uint32   `json:"payload_conflicts"`             // pieces whose octets differ from those that had their DSN before
+	MappingConflicts      uint32   `json:"mapping_conflicts"`             // mappings that contradict an earlier one
+	SumOK                 uint32   `json:"dss_csum_ok"`                   // different mappings with data whose DSS checksum is right
+	SumBad                uint32   `json:"dss_csum_bad"`                  // ... is wrong
+	SumIncomplete         uint32   `json:"dss_csum_incomplete"`           // ... cannot be verified: octets are not in the capture
+	SumBadFrames          []int    `json:"dss_csum_bad_mapping_frames"`   // the first frames of the wrong ones
+	FinSumOK              uint32   `json:"dfin_csum_ok"`                  // bare DATA_FINs whose DSS checksum is right
+	FinSumBad             uint32   `json:"dfin_csum_bad"`                 // ... is wrong
+	StreamLen             *uint64  `json:"stream_len"`                    // octets of the data stream up to the first gap; null: where it starts is not known
+	StreamGap             *bool    `json:"stream_gap"`                    // data lies beyond a gap
+	StreamSHA256          *string  `json:"stream_sha256"`                 // of those StreamLen octets
+	Crosses32             *bool    `json:"dsn_crosses_2^32"`              // the DSNs cross a multiple of 2^32
+	DataFin               string   `json:"data_fin"`                      // "none", "sent", "acknowledged"
+	Goodput               *float64 `json:"goodput_bps"`                   // null for a single burst
+	Latency               *Timing  `json:"data_ack_latency_ms"`           // from data to the DATA_ACK that covers it
+	MaxDepth              uint64   `json:"max_out_of_order_bytes"`        // octets, at most, that a receiver had to keep for want of an earlier one
 }
 
 // endpoint is address, colon and port, without brackets for IPv6 too.
