@@ -34,14 +34,5 @@ type Queue interface {
 
 var _ Queue = (*Buffer)(nil)
 
-// NewRegular returns a queue that scans the list of segments.
-func NewRegular(c Config) *Buffer { return NewBuffer(Regular, c) }
-
-// NewTree returns a queue that keeps the segments in a balanced tree.
-func NewTree(c Config) *Buffer { return NewBuffer(Tree, c) }
-
-// NewShortcuts returns a queue with a shortcut for each subflow.
-func NewShortcuts(c Config) *Buffer { return NewBuffer(Shortcuts, c) }
-
 // NewAllShortcuts returns a queue with shortcuts and batches: the one to use.
 func NewAllShortcuts(c Config) *Buffer { return NewBuffer(AllShortcuts, c) }

@@ -19,6 +19,7 @@ type monitor struct {
 	limit   int // of the MTU, 0: none
 	changes chan struct{}
 	routes  func() // called when a route or an address has changed; may be nil
+	onDown  func() // called when the interface has gone down; may be nil
 	onGone  func() // called once the interface has been removed
 	socket  *os.File
 	reader  sync.WaitGroup
@@ -84,7 +85,9 @@ func (m *monitor) take(kind uint16, _ uint32, body []byte) {
 				m.onGone()
 			}
 		} else {
-			m.up.Store(i.up)
+			if was := m.up.Swap(i.up); was && !i.up && m.onDown != nil {
+				m.onDown()
+			}
 			if i.mtu > 0 {
 				m.mtu.Store(int64(i.mtu))
 			}

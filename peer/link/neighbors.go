@@ -207,7 +207,7 @@ func (c *neighbors) next() (at time.Time) {
 	return at
 }
 
-// reset forgets everyone: the interface was down.
+// reset forgets everyone.
 func (c *neighbors) reset() {
 	for _, n := range c.table {
 		c.remove(n)

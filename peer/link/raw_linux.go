@@ -159,7 +159,7 @@ func openRaw(s *spec) (_ Link, err error) {
 			return nil, err
 		}
 	}
-	r.monitor.routes = r.changed
+	r.monitor.routes, r.monitor.onDown = r.changed, r.wentDown
 	r.onGone = func() { r.file.SetReadDeadline(time.Unix(1, 0)) } // Recv looks at gone then
 	r.run()
 	return r, nil
@@ -257,6 +257,15 @@ func (r *raw) changed() {
 		defer r.holds.mu.Unlock()
 		r.conn.Control(func(fd uintptr) { r.filter(int(fd)) })
 	}
+}
+
+// wentDown forgets whom it knew: when the interface comes up again it may be on another
+// network, where others have the addresses.
+func (r *raw) wentDown() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget()
+	r.neighbors.reset()
 }
 
 // TakeFor is as in Guesthouse.

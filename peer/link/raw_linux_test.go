@@ -193,8 +193,17 @@ func TestRawTellsOfUpAndDownAndMoves(t *testing.T) {
 			}
 		}
 	}()
+	known := func() int {
+		r := l.(*raw)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.neighbors.table)
+	}
+	require.NoError(t, l.Send([]Packet{segment(t, "10.7.0.1:1", "10.7.0.2:1", 0, 0)}))
+	require.Equal(t, 1, known())
 	s.run(t, "ip link set right down")
 	until("down with the other end", func() bool { return !l.Up() })
+	until("the neighbours there are forgotten: it may come up elsewhere", func() bool { return known() == 0 })
 	require.NoError(t, l.Send([]Packet{segment(t, "10.7.0.1:1", "10.7.0.2:1", 0, 0)}))
 	require.EqualValues(t, 1, l.Stats().DropDown)
 	s.run(t, "ip link set right up")
