@@ -18,7 +18,7 @@ type ConnRecord struct {
 	ID         int              `json:"id"`             // from 0, by the first packet
 	File       string           `json:"file,omitempty"` // with --each only
 	Version    *int             `json:"version"`        // 0 or 1; null: not seen
-	KeyA       *string          `json:"keyA"`           // 16 hexadecimal digits, with --show-keys only; A sent the first SYN
+	KeyA       *string          `json:"keyA"`           // 16 hexadecimal digits, "hidden" without --show-keys; null: not seen. A sent the first SYN
 	KeyB       *string          `json:"keyB"`
 	TokenA     *string          `json:"tokenA"` // 8 hexadecimal digits
 	TokenB     *string          `json:"tokenB"`
