@@ -87,6 +87,7 @@ func (t *Tracker) fresh(sf *Subflow, dir int, pos, k uint64, have []byte, whole 
 	d := &c.Dir[side]
 	end := pos + k
 	d.NewBytes += k
+	d.early = d.early || d.Acked > pos
 	fd.DataNew += k
 	if d.FirstNew == 0 {
 		d.FirstNew = t.now

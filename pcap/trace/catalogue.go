@@ -267,6 +267,6 @@ var catalogue = []*kind{
 	tokenUnknown, joinSYNACKHMAC, joinACKHMAC, joinHMACUnproven, joinNoListener, joinRejected,
 	joinReset, joinStripped, joinUnanswered, joinFlood, joinEarly, addAddrHMAC, fastclosed, fastcloseKey,
 	subflowReset, conflict, mapConflict, reinjected, resent, stale, noFin, finUnacked,
-	sumPresence, finForm, unasked, joinForbidden, addressReused, timestampsLost, reservedBits, earlyData, afterFallback, signalFlood, urgentData, mapElsewhere,
+	sumPresence, finForm, ackBeyond, unasked, joinForbidden, addressReused, timestampsLost, reservedBits, earlyData, afterFallback, signalFlood, urgentData, mapElsewhere,
 	malformedOption, overrunOption, unknownOption, midstream, evidence, moreFindings, cutCapture, tcpSum,
 }

@@ -39,6 +39,11 @@ var scripts = map[string]func(s *script){
 		s.send(synackLine)
 		s.send("a > b . 101:101(0) ack 501 win 1000 <mp_capable v1 H key=ka+ka>")
 	},
+	"MPD-DATA-ACK": func(s *script) {
+		s.open("H")
+		s.send(fmt.Sprintf("b > a . 501:501(0) ack 111 win 1000 <dss dack8=%d>", s.dsnA(5000)))
+		s.dataA(10, 10)
+	},
 	"MPD-OPTIONS-LOST": func(s *script) { // R3.7-05
 		s.open("H")
 		s.send("a > b P. 111:121(10) ack 501 win 1000")

@@ -52,6 +52,11 @@ var (
 		"a DATA_FIN without data names subflow sequence number %d, not 0",
 		"receivers may take it for a mapping; report it to the sender's implementer",
 	}
+	ackBeyond = &kind{
+		"MPD-DATA-ACK", Warn, "RFC 8684 section 3.3.2", "",
+		"%s acknowledges %d octets at the data level that %s never sent",
+		"a sender ignores it; report it to the implementer of the receiver, or find the middlebox that rewrites DATA_ACKs",
+	}
 	unasked = &kind{
 		"MPD-CAPABLE-UNASKED", Warn, "RFC 8684 section 3.1 (R3.1-40)", "",
 		"the SYN/ACK has MP_CAPABLE though the SYN had none",

@@ -50,6 +50,7 @@ type Conn struct {
 type ConnDir struct {
 	Stats
 	Acked     uint64 // highest position acknowledged by a DATA_ACK
+	AckedRef  Ref    // of that DATA_ACK
 	Fin       uint64 // position of the DATA_FIN
 	FinRef    Ref
 	FinAcked  Ref
@@ -63,6 +64,7 @@ type ConnDir struct {
 
 	hasOrigin bool
 	low       bool   // only the low 32 bits of origin are known
+	early     bool   // octets were first sent when a DATA_ACK had covered them
 	origin    uint64 // DSN of position 0
 	end       uint64 // highest position seen, mapped data only
 	prefix    uint64 // end of the contiguous stream captured whole, once settled

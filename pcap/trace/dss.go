@@ -73,7 +73,7 @@ func (t *Tracker) dataAck(d *ConnDir, raw uint64, wide bool) {
 	if pos <= d.Acked || pos >= 1<<63 || !d.believable(pos) {
 		return
 	}
-	d.Acked = pos
+	d.Acked, d.AckedRef = pos, t.ref
 	if pos > d.contig && d.contig != 0 { // the receiver has what the capture lost
 		d.contig = d.ledger.contiguous(pos)
 	}

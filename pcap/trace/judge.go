@@ -241,9 +241,33 @@ func (c judgment) judgeData(side int) {
 	if d.DupNewSSN > 0 {
 		c.report(resent, nil, refs(d.FirstResent), d.DupNewSSN, who)
 	}
+	if n := c.ackedBeyond(side); n > 0 {
+		c.report(ackBeyond, nil, refs(d.AckedRef), sideName(side^1), n, who)
+	}
 	if d.OldUnjudged > 0 {
 		c.report(evidence, nil, nil, d.OldUnjudged)
 	}
+}
+
+// ackedBeyond is how many octets were acknowledged at the data level behind the last that
+// was sent. It is 0 where something may have been sent that the capture does not have, on
+// another interface too: what was acknowledged before it was sent was not there.
+func (c judgment) ackedBeyond(side int) uint64 {
+	d := &c.Dir[side]
+	end := max(d.end, d.Start)
+	if d.HasFin {
+		end = max(end, d.Fin+1)
+	}
+	if !d.HasStart || d.Acked <= end || !d.early || d.NewBytes != d.end-d.Start || c.Inferred || c.MPFail != [2]Ref{} || c.Infinite != [2]Ref{} {
+		return 0
+	}
+	for _, sf := range c.Subflows {
+		dir := &sf.Dir[sf.dirOf(side)]
+		if sf.MidStream || dir.GapOctets > 0 || dir.unseen {
+			return 0
+		}
+	}
+	return d.Acked - end
 }
 
 // judgeFail explains MP_FAIL and infinite mappings.

@@ -119,6 +119,7 @@ type FlowDir struct {
 	hasISN  bool
 	guessed bool // ssn1 is inferred from a mapping
 	speaks  bool // sent an MPTCP option without SYN
+	unseen  bool // the peer acknowledged what is not in the capture
 
 	*flowState // nil once the flow was settled
 }

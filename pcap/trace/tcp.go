@@ -43,6 +43,7 @@ func (t *Tracker) tcp(sf *Subflow, dir int, s *wire.Segment, off, n uint64) (fre
 	}
 	if s.Flags.Has(wire.ACK) && peer.started {
 		ack := peer.offset(s.Ack)
+		peer.unseen = peer.unseen || ack > peer.next+1
 		if ack > peer.ackMax && ack <= peer.next+1 {
 			peer.ackMax = ack
 			peer.waitSince = 0
