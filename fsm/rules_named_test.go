@@ -93,6 +93,7 @@ func TestFirstDataWins(t *testing.T) {
 // one on the other takes nothing back, a higher one on either counts.
 func TestLargestWindowOfTwoSubflows(t *testing.T) {
 	b := proven(t)
+	b.inject(". 7:7(0) ack 1 win 65535 <dss dack8=O+0>")
 	l := newLane("10.0.0.2:80", "10.7.7.7:5000")
 	b.join(l, 7)
 	base := b.conn.Info().PeerEdge

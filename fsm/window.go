@@ -62,11 +62,13 @@ func (c *Conn) takeDataAck(now time.Time, s *subflow, seg *wire.Segment, d *wire
 		}
 		return
 	}
+	first := !snd.proven
 	snd.proven, s.join.proven = true, true
 	// The edge only moves forward (R3.3.5-01), and only a segment with a DATA_ACK
-	// moves it (R3.3.2-04).
+	// moves it (R3.3.2-04). What the handshake said is no word on data: Linux 6.18 gives its
+	// first DATA_ACK less than its SYN/ACK, and drops what lies beyond.
 	scale, _ := s.flow.WindowScales()
-	if edge := a + uint64(seg.Window)<<scale; edge > snd.edge {
+	if edge := a + uint64(seg.Window)<<scale; edge > snd.edge || first {
 		snd.edge = edge
 		c.timers.stop(timerPersist)
 		snd.probes = 0
