@@ -76,6 +76,48 @@ func TestLiveFaults(t *testing.T) {
 	}
 }
 
+// A payload is damaged before there is a checksum of TCP, which the device is to compute: as
+// by bad memory beside the network card. On links with offload that of TCP tells nothing of
+// it, whoever verifies it; the DSS checksum does, in either direction, and the subflow ends;
+// the other one brings what was sent. R3.7-06, R3.7-12, P-3.3.6-01.
+func TestLiveDamageBeforeOffload(t *testing.T) {
+	for _, kind := range []string{"tun", "raw"} {
+		for _, family := range []int{4, 6} {
+			for dir, name := range []string{"ours", "the kernel's"} {
+				t.Run(fmt.Sprintf("%s/IPv%d/%s", kind, family, name), func(t *testing.T) {
+					t.Parallel()
+					v := newLive(t, liveConfig{paths: 2, family: family, kind: kind, faulty: true})
+					c, s := v.spread(byUs, 2)
+					require.True(t, c.Info().Checksum)
+					f := v.faults[1]
+					f.spoilNext(dir)
+					for range 20 {
+						talk(t, c, s, 1<<20)
+						if f.spoilt() > 0 {
+							break
+						}
+					}
+					require.Equal(t, 1, f.spoilt(), "packets damaged")
+					v.subflows(c, 1)
+					i := c.Info()
+					assert.True(t, i.Multipath && !i.FellBack, i.Cause)
+					ours, theirs := v.stack.Stats().MPTCP.DataCsumErr, v.counted("MPTcpExtDataCsumErr")
+					if dir == 0 {
+						assert.NotZero(t, theirs, "wrong checksums that the kernel found")
+					} else {
+						assert.NotZero(t, ours, "wrong checksums that we found")
+					}
+					exchange(t, c, s, 1<<20)
+					assert.NoError(t, c.Close())
+					assert.NoError(t, s.Close())
+					v.expected = []string{"MPD-CHECKSUM", "MPD-CONFLICT"}
+					v.closed()
+				})
+			}
+		}
+	}
+}
+
 // Many short transfers, many at a time, each path with faults that change: octets equal,
 // nothing stuck, nothing left. 100 of them, 1000 in the full run.
 func TestLiveManyShort(t *testing.T) {

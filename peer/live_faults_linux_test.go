@@ -13,7 +13,6 @@ import (
 // from 0 to 1.
 type faults struct {
 	loss, duplicate, reorder, corrupt float64
-	spoil                             float64 // of the packets whose checksum the device is to compute: see spoil
 }
 
 // faultyLink damages what passes.
@@ -22,10 +21,9 @@ type faultyLink struct {
 	mu   sync.Mutex
 	f    faults
 	rst  [2]bool // turn the next ACK sent, received into a RST
+	bad  [2]bool // spoil the next payload sent, received whose checksum a device is to compute
+	done int     // payloads spoilt
 	dirs [2]direction
-
-	cuts   int // packets of several segments of which one was hit
-	spoilt int // packets that spoil has changed
 }
 
 // direction is one of a link's two: sent and received.
@@ -88,6 +86,20 @@ func (f *faultyLink) reset(fromKernel bool) {
 	}
 }
 
+// spoilNext has one payload spoilt: of direction 0, ours, or 1, the kernel's.
+func (f *faultyLink) spoilNext(dir int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bad[dir] = true
+}
+
+// spoilt is how many payloads were.
+func (f *faultyLink) spoilt() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.done
+}
+
 // Send is that of the link, for what is left.
 func (f *faultyLink) Send(pkts []link.Packet) error {
 	f.mu.Lock()
@@ -122,7 +134,7 @@ func (f *faultyLink) Recv(pkts []link.Packet) (int, error) {
 // checksums finished, as the device at the sender's end would have done.
 func (f *faultyLink) pass(dir int, pkts []link.Packet) []link.Packet {
 	d := &f.dirs[dir]
-	if f.f == (faults{}) && !f.rst[dir] && d.held == nil {
+	if f.f == (faults{}) && !f.rst[dir] && !f.bad[dir] && d.held == nil {
 		return pkts
 	}
 	d.out, d.buf = d.out[:0], d.buf[:0]
@@ -130,8 +142,9 @@ func (f *faultyLink) pass(dir int, pkts []link.Packet) []link.Packet {
 		if f.rst[dir] && makeReset(&k) {
 			f.rst[dir] = false
 		}
-		if f.f.spoil > 0 && k.Partial && d.luck.Float64() < f.f.spoil && spoil(&k, d.luck) {
-			f.spoilt++
+		if f.bad[dir] && spoil(&k, d.luck) {
+			f.bad[dir] = false
+			f.done++
 		}
 		d.fates = d.fates[:0]
 		hit := false
@@ -143,9 +156,6 @@ func (f *faultyLink) pass(dir int, pkts []link.Packet) []link.Packet {
 		d.cut = append(d.cut[:0], k)
 		if hit {
 			d.cut, d.buf = link.Split(d.cut[:0], d.buf, k)
-			if k.SegSize > 0 {
-				f.cuts++
-			}
 		}
 		for i, x := range d.cut {
 			d.one(x, d.fates[i])
@@ -200,7 +210,7 @@ func segments(k *link.Packet) int {
 // sender's end: that of TCP will not tell.
 func spoil(k *link.Packet, luck *rand.Rand) bool {
 	var seg wire.Segment
-	if wire.ParseTrusted(&seg, k.Data, wire.SumUnknown) != nil || len(seg.Payload) == 0 {
+	if !k.Partial || wire.ParseTrusted(&seg, k.Data, wire.SumUnknown) != nil || len(seg.Payload) == 0 {
 		return false
 	}
 	k.Data = append([]byte(nil), k.Data...)
