@@ -165,14 +165,19 @@ func TestLiveFastclose(t *testing.T) {
 		for _, paths := range []int{1, 2} {
 			for _, way := range []int{byUs, byKernel} {
 				for _, family := range []int{4, 6} {
-					t.Run(fmt.Sprintf("%s/%d/%s/IPv%d", k.name, paths, subflowWays[way].who, family), func(t *testing.T) {
-						t.Parallel()
-						v := newLive(t, liveConfig{paths: paths, family: family, config: Config{Endpoint: fsm.Config{FastcloseByAck: k.byAck}}})
-						c, s := v.spread(way, paths)
-						k.close(v, c, s)
-						v.closed()
-						v.noFallback()
-					})
+					for _, kind := range []string{"tun", "raw", "shared"} {
+						if kind != "tun" && (paths == 1 || (family == 4) != (kind == "raw")) && !full() {
+							continue
+						}
+						t.Run(fmt.Sprintf("%s/%d/%s/IPv%d/%s", k.name, paths, subflowWays[way].who, family, kind), func(t *testing.T) {
+							t.Parallel()
+							v := newLive(t, liveConfig{paths: paths, family: family, kind: kind, config: Config{Endpoint: fsm.Config{FastcloseByAck: k.byAck}}})
+							c, s := v.spread(way, paths)
+							k.close(v, c, s)
+							v.closed()
+							v.noFallback()
+						})
+					}
 				}
 			}
 		}

@@ -60,15 +60,20 @@ func (v *live) dialEach(n int, to string, f func(*net.TCPConn)) {
 }
 
 // A burst of set-ups from the kernel is accepted without loss, and 10,000 idle connections
-// at once work; 1,000 of IPv6 do, and of those that we opened.
+// at once work, over TUN and over a packet socket; 1,000 of IPv6 do, and of those that we
+// opened, from addresses that the kernel beside us has, too.
 func TestLiveIdle(t *testing.T) {
 	for _, k := range []struct {
 		who    role
 		family int
 		n      int
-	}{{server, 4, 10_000}, {server, 6, 1000}, {client, 4, 1000}, {client, 6, 1000}} {
-		t.Run(fmt.Sprintf("%s/IPv%d/%d", k.who, k.family, k.n), func(t *testing.T) {
-			v := newLive(t, liveConfig{family: k.family})
+		kind   string
+	}{
+		{server, 4, 10_000, "tun"}, {server, 6, 1000, "tun"}, {client, 4, 1000, "tun"}, {client, 6, 1000, "tun"},
+		{server, 4, 10_000, "raw"}, {server, 6, 1000, "shared"}, {client, 6, 1000, "raw"}, {client, 4, 1000, "shared"},
+	} {
+		t.Run(fmt.Sprintf("%s/IPv%d/%d/%s", k.who, k.family, k.n, k.kind), func(t *testing.T) {
+			v := newLive(t, liveConfig{family: k.family, kind: k.kind})
 			began := time.Now()
 			ours, theirs := v.connectMany(k.who, k.n)
 			took := time.Since(began)

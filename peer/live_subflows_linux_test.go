@@ -150,23 +150,25 @@ func TestLiveVariants(t *testing.T) {
 		v.closed()
 		v.noFallback()
 	})
-	t.Run("nobody listens where we join", func(t *testing.T) {
-		// A client of Linux announces its other address, on which only its connection is.
-		v := newLive(t, liveConfig{paths: 2})
-		v.kernel.Limits(8, 8)
-		v.kernel.Endpoint(fmt.Sprintf("%s signal", v.at(1, 2)))
-		c, k := v.connect(server, 4, true)
-		talk(t, c, k, 1000)
-		v.joinAnnounced(c, 1, netip.AddrPortFrom(v.at(1, 2), c.fc.Remote().Port()))
-		waitFor(t, "the refusal", func() bool { return len(c.Info().Subflows) == 1 })
-		assert.EqualValues(t, 1, v.counted("TcpOutRsts"))
-		v.multipath(c, k, 1)
-		exchange(t, c, k, 1<<20)
-		assert.NoError(t, c.Close())
-		assert.NoError(t, k.Close())
-		v.closed()
-		v.noFallback()
-	})
+	for _, kind := range []string{"tun", "raw", "shared"} {
+		t.Run("nobody listens where we join/"+kind, func(t *testing.T) {
+			// A client of Linux announces its other address, on which only its connection is.
+			v := newLive(t, liveConfig{paths: 2, kind: kind})
+			v.kernel.Limits(8, 8)
+			v.kernel.Endpoint(fmt.Sprintf("%s signal", v.at(1, 2)))
+			c, k := v.connect(server, 4, true)
+			talk(t, c, k, 1000)
+			v.joinAnnounced(c, 1, netip.AddrPortFrom(v.at(1, 2), c.fc.Remote().Port()))
+			waitFor(t, "the refusal", func() bool { return len(c.Info().Subflows) == 1 })
+			assert.EqualValues(t, 1, v.counted("TcpOutRsts"))
+			v.multipath(c, k, 1)
+			exchange(t, c, k, 1<<20)
+			assert.NoError(t, c.Close())
+			assert.NoError(t, k.Close())
+			v.closed()
+			v.noFallback()
+		})
+	}
 	t.Run("version 0 alone", func(t *testing.T) {
 		v := newLive(t, liveConfig{config: Config{Endpoint: fsm.Config{Versions: fsm.OnlyV0}}})
 		c, k := v.connect(client, 4, true)
