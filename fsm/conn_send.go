@@ -19,6 +19,7 @@ type sendState struct {
 	closed   bool // the application ended the stream
 	finSent  bool // the DATA_FIN was declared
 	finAcked bool
+	finBound bool // it is on the mapping of the last octets
 	full     bool // Write found no room
 	limit    int  // octets that the buffer takes now; see tuneSend
 
@@ -357,8 +358,11 @@ func (c *Conn) bind(now time.Time, s *subflow, from uint64, n int, flags sentFla
 	case multi:
 		if fresh && snd.closed && !snd.finSent && from+uint64(n) == snd.buf.end && m.flags&sentCapable == 0 {
 			m.flags |= sentFin // R3.3.3-02
+			snd.finBound = true
 			c.declareFin()
-		} else if !fresh && snd.finSent && from+uint64(n) == snd.buf.end && m.flags&sentCapable == 0 {
+		} else if !fresh && snd.finBound && from+uint64(n) == snd.buf.end && m.flags&sentCapable == 0 {
+			// Only what had it the first time: Linux 6.18 notes the DATA_FIN of a mapping whose
+			// octets it has already, and neither acts on it nor heeds another one.
 			m.flags |= sentFin
 		}
 	}
