@@ -115,6 +115,55 @@ func TestWiFiAnd3G(t *testing.T) {
 	}
 }
 
+// P-2-01, P-4.2-M1, P-4.2-M2: the same wherever the packets happen to fall. Nothing in the
+// worlds above is left to chance; here a millisecond of jitter is, and each seed is compared
+// with TCP over WiFi that had the same luck.
+func TestWiFiAnd3GSeeds(t *testing.T) {
+	brief(t)
+	sizes, seeds, long := []int{150, 1000}, uint64(2), 10*time.Second
+	if full() {
+		sizes, seeds, long = []int{25, 50, 75, 100, 150, 200, 300, 400, 500, 700, 1000, 2000}, 10, 40*time.Second
+	}
+	links := []Link{WiFi, Mobile}
+	for i := range links {
+		links[i].Jitter = time.Millisecond
+	}
+	for _, kb := range sizes {
+		var least, most [4]float64 // of TCP
+		for seed := range seeds {
+			var good [4]float64
+			for k, m := range mechanisms {
+				l := links
+				if k == tcp {
+					l = links[:1]
+				}
+				w, err := Alone(seed, kb*1000, m.change, l...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := w.Run(10*time.Second, long)
+				if err != nil {
+					t.Fatal(err)
+				}
+				good[k] = r[0].Goodput / 1e6
+				ratio := good[k] * options / good[tcp]
+				if seed == 0 || ratio < least[k] {
+					least[k] = ratio
+				}
+				most[k] = max(most[k], ratio)
+			}
+			if kb >= 1000 && good[m12] < 0.9*10 {
+				t.Errorf("%d KB, seed %d: %.2f of 10 Mb/s", kb, seed, good[m12])
+			}
+		}
+		t.Logf("%4d KB, of TCP over WiFi: regular %.3f to %.3f, M1 %.3f to %.3f, M1+M2 %.3f to %.3f", kb,
+			least[regular], most[regular], least[m1], most[m1], least[m12], most[m12])
+		if kb >= 125 && kb <= 500 && most[regular] > 0.8 || least[m1] < 0.95 || least[m12] < 0.97 {
+			t.Errorf("%d KB", kb)
+		}
+	}
+}
+
 // F-06a: a 3G path of 50 kb/s stalls the whole connection, but for the mechanisms.
 func TestWiFiAndWeak3G(t *testing.T) {
 	sizes := []int{130, 175, 300}
