@@ -225,7 +225,10 @@ func TestManyPathsOnceLost(t *testing.T) {
 		// in part twice, was taken for the stream going on when options vanished there. Then one end
 		// fell back, which had all, and the other could not, although it had all, too.
 		704595, 706598,
-		707287, // the opener, which may not join, waited for a join that only the listener could open
+		// The same between two ends that send again in order; the other fell back alone beside it.
+		901920, 907012,
+		1100482, // a path on which joins come up and nothing more was tried every second, and no other
+		707287,  // the opener, which may not join, waited for a join that only the listener could open
 	} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s := drawManyPaths(seed)
