@@ -249,3 +249,24 @@ func TestJoinUnderWayAtTheEnd(t *testing.T) {
 		t.Errorf("%v\n%s", err, w.dump(0))
 	}
 }
+
+// The first path swallows everything from some moment on, and there is a backup. What was under
+// way is repeated there after one timeout, new data goes there after four data-level intervals
+// (R3.3.6-04, R3.3.8-03), not after four timeouts each twice as long as the last, three seconds.
+func TestBackupBehindABlackhole(t *testing.T) {
+	w := newWorld(t, 1, testConfig(1), testConfig(2), "link rate=50Mbit delay=1ms", "drop after=60KB")
+	w.addPath("link rate=50Mbit delay=1ms")
+	w.app[0].out, w.app[1].out = stream(2_000_000, 1), stream(2_000_000, 2)
+	w.app[0].closing, w.app[1].closing = true, true
+	joined := false
+	w.app[0].more = func(now time.Time) {
+		if c := w.app[0].conn; !joined && c != nil && c.hs.proven {
+			joined = true
+			if err := c.Join(now, netip.AddrPortFrom(clientAddr2, 0), serverPort2, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.dial()
+	w.finishTransfer(2500 * time.Millisecond)
+}

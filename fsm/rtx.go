@@ -188,13 +188,14 @@ func (c *Conn) resendElsewhere(now time.Time) {
 }
 
 // timedOut is called when the retransmission timer of s expired: what it carries is sent
-// again on others (RFC 8684 section 3.3.6), and s keeps trying to deliver it. After as
-// many such expiries in a row as make it stale it gets no new data.
+// again on others (RFC 8684 section 3.3.6), and s keeps trying to deliver it. When it has
+// delivered nothing for as many intervals as make it stale it gets no new data. Each wait is
+// twice as long as the last, so that after n of them 2^n - 1 intervals are over.
 func (c *Conn) timedOut(now time.Time, s *subflow) {
 	if c.mode != multi || c.ended || s.doomed || !c.elsewhere(s) {
 		return
 	}
-	if n := s.flow.Timeouts(); n >= c.ep.cfg.StaleAfter && !s.stale {
+	if n := s.flow.Timeouts(); 1<<min(n, 10)-1 >= c.ep.cfg.StaleAfter && !s.stale {
 		s.stale = true
 		c.ep.stats.SubflowStale++
 		c.ep.trace(now, c, "SubflowStale")
