@@ -3,7 +3,6 @@ package fsm
 import (
 	"time"
 
-	"github.com/mptcp-go/mptcp/dataseq"
 	"github.com/mptcp-go/mptcp/fsm/sched"
 	"github.com/mptcp-go/mptcp/fsm/tcp"
 	"github.com/mptcp-go/mptcp/wire"
@@ -227,22 +226,14 @@ func (s *subflow) spare() bool {
 // flowRoom returns how many octets of [from, to) the flow of s would take in one mapping
 // now; 0: none. closed says that only the peer's window keeps a quiet flow from it.
 func (c *Conn) flowRoom(s *subflow, from, to uint64) (n int, closed bool) {
-	want := int(min(to-from, c.snd.buf.run(from), dataseq.MaxLen-1))
 	seg := c.segmentRoom(s)
-	burst := seg
-	if p := c.ep.pathOf(s.id.local.Addr()); p.Max > seg {
-		burst = p.Max / seg * seg
-	}
-	if c.mode == plain && c.fb.announce {
-		burst = max(seg-infiniteSize, 1) // one segment tells, and the next that it came
-	}
-	want = min(want, burst)
+	want := int(min(to-from, c.snd.buf.run(from), uint64(c.mappingLimit(s, seg, from))))
 	w := s.flow.Window()
 	switch {
 	case w >= want:
 		return want, false
 	case w >= seg:
-		return w / seg * seg, false
+		return max(w/seg*seg, c.mapAhead(s, seg, want, from)), false
 	case s.flow.InFlight() == 0:
 		return w, w == 0
 	}

@@ -99,7 +99,7 @@ func (c *Conn) closeSubflows(now time.Time) {
 // a fallback in mid-connection. Linux 6.18 takes a FIN that comes with data, and while its
 // application reads, for the end of what was read so far: the rest is lost, or the end is.
 func (c *Conn) finWaits(s *subflow) bool {
-	return c.fb.done && c.peer.known && s.up && s.flow.Acked() != s.flow.Sent()
+	return c.fb.done && c.peer.known && s.up && s.flow.Acked() != s.flow.Available()
 }
 
 // leaving reports whether the peer has closed s although its stream goes on: so do we, on

@@ -47,13 +47,16 @@ type stray struct {
 // of an endpoint.
 type blockPool struct {
 	free  [len(blockSizes)][]*block
-	small [][]byte
+	small [len(straySizes)][][]byte
 }
 
 const (
 	maxFreeBlocks = 64 // of each size that are kept
-	straySize     = 2 << 10
 )
+
+// straySizes are the lengths of buffers of strays that are kept: for one segment, and for
+// mappings of several.
+var straySizes = [...]int{2 << 10, 8 << 10, 32 << 10}
 
 func (p *blockPool) get(size int) *block {
 	if n := len(p.free[size]); n > 0 {
@@ -262,17 +265,25 @@ func (s *sendBuffer) forget(off uint64) {
 }
 
 func (p *blockPool) buffer(n int) []byte {
-	if k := len(p.small); k > 0 && n <= straySize {
-		b := p.small[k-1]
-		p.small = p.small[:k-1]
-		return b
+	for i, size := range straySizes {
+		if n > size {
+			continue
+		}
+		if k := len(p.small[i]); k > 0 {
+			b := p.small[i][k-1]
+			p.small[i] = p.small[i][:k-1]
+			return b
+		}
+		return make([]byte, 0, size)
 	}
-	return make([]byte, 0, max(n, straySize))
+	return make([]byte, 0, n)
 }
 
 func (p *blockPool) giveBack(b []byte) {
-	if cap(b) == straySize && len(p.small) < maxFreeBlocks {
-		p.small = append(p.small, b[:0])
+	for i, size := range straySizes {
+		if cap(b) == size && len(p.small[i]) < maxFreeBlocks {
+			p.small[i] = append(p.small[i], b[:0])
+		}
 	}
 }
 

@@ -145,7 +145,7 @@ func TestBulkHasNoShortSegments(t *testing.T) {
 func TestPushEndsWhatWasWritten(t *testing.T) {
 	b := proven(t)
 	b.conn.Write(b.now, make([]byte, 3000))
-	b.want("more follows", ". 1:1433(1432) ack 7 <dss dsn8=O+0 ssn=1 dll=1432>")
-	b.want("more follows", ". 1433:2865(1432) ack 7 <dss dsn8=O+1432 ssn=1433 dll=1432>")
-	b.want("the end", "P. 2865:3001(136) ack 7 <dss dsn8=O+2864 ssn=2865 dll=136>")
+	b.want("more follows", ". 1:1433(1432) ack 7 <dss dsn8=O+0 ssn=1 dll=3000>")
+	b.want("more follows", ". 1433:2865(1432) ack 7 <dss dsn8=O+0 ssn=1 dll=3000>")
+	b.want("the end", "P. 2865:3001(136) ack 7 <dss dsn8=O+0 ssn=1 dll=3000>")
 }

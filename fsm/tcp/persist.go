@@ -9,9 +9,13 @@ type persist struct {
 }
 
 // probesWindow reports whether the window is closed and probing it is our job:
-// there is something to send or to repeat, and no room at all.
+// there is something to send or to repeat, and no room at all. It is ours, too, for what an
+// owner has declared while there was room: the owner waits for that to leave.
 func (f *Flow) probesWindow() bool {
-	return !f.cfg.NoPersist && f.snd.wnd == 0 && f.shook && (f.snd.una < f.snd.nxt || f.unsent())
+	if f.cfg.NoPersist {
+		return f.snd.wnd == 0 && f.shook && f.snd.una >= f.snd.nxt && f.snd.nxt < f.snd.end
+	}
+	return f.snd.wnd == 0 && f.shook && (f.snd.una < f.snd.nxt || f.unsent())
 }
 
 // unsent reports whether data or a FIN waits to be sent for the first time.

@@ -30,6 +30,7 @@ type sender struct {
 	wl1, wl2    int64 // SND.WL1 and SND.WL2
 	mss         int   // payload and options of a full segment
 	peerMSS     int
+	per         int64 // octets of payload in the last segment that was cut to size; 0: none was
 
 	recover    int64 // recovery ends there (RecoveryPoint of RFC 6675)
 	entered    int64 // when it began, ns
@@ -249,7 +250,11 @@ func (f *Flow) chooseNew(t int64) (Out, bool) {
 		}
 		return Out{}, false
 	}
-	if budget < min(n, full) {
+	per := full
+	if f.snd.per > 0 {
+		per = f.snd.per
+	}
+	if budget < min(n, full, per) {
 		return Out{}, false
 	}
 	// The last segment of a burst may exceed the budget by less than itself.
@@ -259,7 +264,7 @@ func (f *Flow) chooseNew(t int64) (Out, bool) {
 // waitForWindow arms the persist timer if nothing is in flight whose ACK could
 // open the window.
 func (f *Flow) waitForWindow(t int64) {
-	if f.snd.una >= f.snd.nxt && !f.cfg.NoPersist && f.shook {
+	if f.snd.una >= f.snd.nxt && f.shook {
 		f.armPersist(t)
 	}
 }
@@ -393,6 +398,7 @@ func (f *Flow) commitData(t int64, out *Out, seg *wire.Segment, data []byte) {
 	per := max(f.snd.mss-seg.Options.Padded(), 1)
 	n := min(out.Max, len(data))
 	if n > per {
+		f.snd.per = int64(per)
 		if f.p.Offload > per && out.Kind == KindData {
 			n = min(n, f.p.Offload)
 			if n < out.Max {
