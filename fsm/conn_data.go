@@ -183,10 +183,12 @@ func (c *Conn) supersede(s *subflow, data uint64, n int) {
 }
 
 // vouch notes that m, on s, was shown to be right: what other subflows brought of the same
-// octets and is still pending waits no more, from its beginning on.
+// octets and is still pending waits no more, from its beginning on, or from what was delivered:
+// of the copies of a mapping one may have been changed on its way, and tell of more octets.
 func (c *Conn) vouch(s *subflow, m dataseq.Mapping) {
 	for i := range c.rcv.pending {
-		if p := &c.rcv.pending[i]; p.s != s && m.Data <= p.from && p.from < m.DataEnd() {
+		p := &c.rcv.pending[i]
+		if from := max(p.from, c.rcv.next); p.s != s && m.Data <= from && from < m.DataEnd() {
 			p.from = m.DataEnd()
 		}
 	}

@@ -13,18 +13,19 @@ import "github.com/mptcp-go/mptcp/dataseq"
 // whole. So:
 //
 //   - MP_CAPABLE maps one segment, and a repetition is one.
-//   - Of several subflows each maps what leaves at once.
-//   - An only subflow maps whole segments ahead of its congestion window, too, where the
-//     peer's window has room for them: they can go nowhere else. Otherwise what a loss leaves
-//     of the congestion window would be mapped segment by segment, and behind a box that
-//     merges two of them every second one would be lost again.
-//   - With checksums a mapping takes half a congestion window at the most, so that delivery
-//     is not put off by much, and an eighth of the peer's window and of the send buffer, so
-//     that what waits for the rest of it is a small part of what keeps the path busy.
+//   - Where there ever was another subflow each segment has a mapping of its own: what one of
+//     them lost is repeated on another.
+//   - A mapping takes the whole segments that leave at once, and at least four, of which some wait
+//     for the congestion window: they can go nowhere else. Otherwise what a loss leaves of that
+//     window would be mapped segment by segment, and behind a box that merges two of them every
+//     second mapping would be lost again.
+//   - With checksums a mapping takes half a congestion window at the most, or four segments, so
+//     that delivery is not put off by much, and an eighth of the peer's window and of the send
+//     buffer, so that what waits for the rest of it is a small part of what keeps the path busy.
 const (
 	maxMapped    = 16 // segments in a mapping
-	leastSummed  = 4  // ...with a checksum, however small the congestion window is
-	summedWindow = 8  // part of the peer's window and the send buffer, with a checksum
+	leastMapped  = 4  // ...where so many are to be sent, however small the congestion window is
+	summedWindow = 8  // part of the peer's window and of the send buffer, with a checksum
 )
 
 // mappingLimit returns how many octets, whatever the window, one mapping on s takes from data
@@ -36,24 +37,24 @@ func (c *Conn) mappingLimit(s *subflow, seg int, from uint64) int {
 		return min(most, max(seg-infiniteSize, 1)) // one segment tells, and the next that it came
 	case p.Max > seg:
 		return min(most, p.Max/seg*seg)
-	case from < c.snd.next || c.capableNext(s):
+	case c.several || from < c.snd.next || c.capableNext(s):
 		return min(most, seg)
 	}
 	n := maxMapped * seg
 	if c.checksum && c.mode == multi {
 		cwnd, _ := s.flow.Cwnd()
 		window := int(max(c.snd.edge, c.snd.una) - c.snd.una)
-		n = min(n, max(cwnd/2, leastSummed*seg), window/summedWindow, c.ep.cfg.SendBuffer/summedWindow)
+		n = min(n, max(cwnd/2, leastMapped*seg), window/summedWindow, c.ep.cfg.SendBuffer/summedWindow)
 	}
 	return min(max(n/seg, 1), max(most/seg, 1)) * seg
 }
 
 // mapAhead returns how many of want octets may be mapped on s although the congestion window
-// lets only some of them go: on an only subflow those that the peer's window has room for.
+// lets only some of them go: on an only subflow, those that the peer's window has room for.
 func (c *Conn) mapAhead(s *subflow, seg, want int, from uint64) int {
-	if len(c.subflows) > 1 || c.mode != multi || from < c.snd.next || c.ep.pathOf(s.id.local.Addr()).Max > seg {
+	if len(c.subflows) > 1 || c.several || c.mode != multi || from < c.snd.next || c.ep.pathOf(s.id.local.Addr()).Max > seg {
 		return 0
 	}
 	room := s.flow.PeerWindow() - int(s.flow.Sent()-s.flow.Acked())
-	return max(min(want, room), 0) / seg * seg
+	return max(min(want, room, leastMapped*seg), 0) / seg * seg
 }
