@@ -44,7 +44,8 @@ type Config struct {
 	Nagle bool
 
 	// NoPersist leaves zero-window probes to the owner, who calls Flow.Probe: the
-	// window is not the flow's own (Multipath TCP).
+	// window is not the flow's own (Multipath TCP). What the owner declared before the
+	// window closed, and has not left, is probed all the same.
 	NoPersist bool
 
 	// MinRTO is the least retransmission timeout. RFC 6298 section 2.4 asks for

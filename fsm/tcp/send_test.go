@@ -629,6 +629,22 @@ func TestOwnersProbe(t *testing.T) { // the window is the connection's: NoPersis
 	b.inject(". 1:1(0) ack 11 win 100")
 }
 
+// What an owner declared while the window was open, and has not left when it closes, is probed
+// (RFC 9293 section 3.8.6.1, MUST-36): the owner waits for it.
+func TestDeclaredBeforeTheWindowClosed(t *testing.T) {
+	b := newBench(t, bare, func(c *Config) { c.NoPersist = true })
+	b.open("win 2000 <mss 1000>")
+	b.write(3000)
+	b.want("the window's worth", ". 1:1001(1000)")
+	b.want("the window's worth", ". 1001:2001(1000)")
+	b.inject(". 1:1(0) ack 2001 win 0")
+	b.wantIdle("closed")
+	b.wait(time.Minute)
+	b.want("a probe", ". 2001:2002(1)")
+	b.inject(". 1:1(0) ack 2002 win 2000")
+	b.want("open", "P. 2002:3001(999)")
+}
+
 func TestKeepAlive(t *testing.T) { // RFC 9293 section 3.8.4, MUST-24 to MUST-27
 	b := newBench(t, bare, func(c *Config) { c.KeepAliveIdle, c.KeepAliveProbes = 2*time.Hour, 3 })
 	b.open("<mss 1000>")
