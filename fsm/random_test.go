@@ -279,24 +279,32 @@ func (w *world) undone(boxes string) error {
 // DESIGN section 7: random worlds, with all invariants held after every step. Wherever
 // plain TCP delivers over the same path with the same dice, so do we.
 func TestRandomWorlds(t *testing.T) {
-	n := *worlds
+	askAll(t, *worlds, func(seed uint64) *scene { return randomScene(rand.New(rand.NewPCG(seed, 1)), seed) })
+}
+
+// askAll asks n scenes, from the first seed on, and counts the results. It ends with the
+// first that fails, unless all are to be told in brief.
+func askAll(t *testing.T, n uint64, draw func(seed uint64) *scene) (sum [numResults]int, asked uint64) {
 	if testing.Short() {
 		n = min(n, 60)
 	}
-	var sum [numResults]int
 	for seed := *firstSeed; seed < *firstSeed+n; seed++ {
-		s := randomScene(rand.New(rand.NewPCG(seed, 1)), seed)
+		s := draw(seed)
 		r, err := s.ask(t)
 		if err != nil {
 			s.report(t, err)
 			if !brief {
-				return
+				t.FailNow()
 			}
 			continue
 		}
 		sum[r]++
+		if r >= lost && brief {
+			t.Logf("seed %d: %v", seed, r)
+		}
 	}
-	t.Logf("multi, plain, undelivered, betrayed: %v", sum)
+	t.Logf("multi, plain, undelivered, betrayed, lost, lost beside a clean path: %v", sum)
+	return sum, n
 }
 
 // report is explain, or one line.

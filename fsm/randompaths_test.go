@@ -161,27 +161,7 @@ func (s *scene) clean() bool {
 // where boxes meddle with it, TCP over it delivers, and we do not, that is counted. What is
 // plain TCP has one subflow (R3.7-16).
 func TestRandomPaths(t *testing.T) {
-	n := *worlds * 2
-	if testing.Short() {
-		n = min(n, 60)
-	}
-	var sum [numResults]int
-	for seed := *firstSeed; seed < *firstSeed+n; seed++ {
-		s := manyScene(rand.New(rand.NewPCG(seed, 11)), seed)
-		r, err := s.ask(t)
-		if err != nil {
-			s.report(t, err)
-			if !brief {
-				return
-			}
-			continue
-		}
-		sum[r]++
-		if r >= lost && brief {
-			t.Logf("seed %d: %v", seed, r)
-		}
-	}
-	t.Logf("multi, plain, undelivered, betrayed, lost, lost beside a clean path: %v", sum)
+	sum, n := askAll(t, 2*(*worlds), func(seed uint64) *scene { return manyScene(rand.New(rand.NewPCG(seed, 11)), seed) })
 	if bad := sum[lost] + sum[lostClean]; bad > 2+int(n)/50 {
 		t.Errorf("%d of %d connections whose first path is meddled with do not deliver, where TCP does", bad, n)
 	}
