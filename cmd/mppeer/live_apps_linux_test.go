@@ -41,14 +41,16 @@ func TestLiveApplications(t *testing.T) {
 			require.NoError(t, err, clip(out))
 			require.Equal(t, sum(page), sum([]byte(out)))
 		}
-		out, err := s.Run("curl", "-sS", "http://10.9.0.2/small") // plain TCP
-		require.NoError(t, err)
-		require.Equal(t, "small\n", out)
+		for _, host := range []string{"10.9.0.2", "[fd00:9::2]"} { // plain TCP
+			out, err := s.Run("curl", "-sS", "-g", "http://"+host+"/small")
+			require.NoError(t, err)
+			require.Equal(t, "small\n", out)
+		}
 		p.interrupt()
 		p.ends(exitClean)
 		list := p.records("summary")
-		require.Len(t, list, 3)
-		assert.True(t, list[0].MPTCP && list[1].MPTCP && !list[2].MPTCP, "%+v", list)
+		require.Len(t, list, 4)
+		assert.True(t, list[0].MPTCP && list[1].MPTCP && !list[2].MPTCP && !list[3].MPTCP, "%+v", list)
 		assert.Greater(t, list[0].Sent, uint64(len(page)))
 	})
 	t.Run("ab", func(t *testing.T) {
@@ -218,13 +220,24 @@ func TestLiveMasquerade(t *testing.T) {
 	l.Link(router.Dev("out", "10.2.0.254/24", "fd00:2::fe/64"), kernel.Dev("eth0", "10.2.0.2/24", "fd00:2::2/64"))
 	router.Forward()
 	_, err := router.Run("nft", "add table inet nat; add chain inet nat post { type nat hook postrouting priority 100; }; "+
-		"add rule inet nat post oifname out masquerade")
+		"add rule inet nat post oifname { in, out } masquerade")
 	require.NoError(t, err)
 	page := random(400_000, 6)
-	for _, c := range []struct{ to, path, seen string }{
-		{"10.2.0.2:5000", "raw:eth0,10.1.0.1/24,via=10.1.0.254", "10.2.0.254"},
-		{"[fd00:2::2]:5000", "raw:eth0,fd00:1::1/64,via=fd00:1::fe", "fd00:2::fe"},
+	kernel.Route("default via 10.2.0.254")
+	kernel.Route("default via fd00:2::fe")
+	for _, c := range []struct{ to, path, seen, us, back string }{
+		{"10.2.0.2:5000", "raw:eth0,10.1.0.1/24,via=10.1.0.254", "10.2.0.254", "10.1.0.1:6000", "10.1.0.254:"},
+		{"[fd00:2::2]:5000", "raw:eth0,fd00:1::1/64,via=fd00:1::fe", "fd00:2::fe", "[fd00:1::1]:6000", "[fd00:1::fe]:"},
 	} {
+		t.Run("the kernel is behind "+strings.Trim(c.back, "[]:"), func(t *testing.T) {
+			p := start(t, ours, nil, "listen", ":6000", "--echo", "--once", "--path", c.path, "--json")
+			p.says(`"listening"`)
+			require.Equal(t, sum(page), sum(exchange(t, kernelDial(t, kernel, c.us), page)))
+			p.ends(exitClean)
+			assert.Contains(t, p.errors.String(), `"remote":"`+c.back)
+			k := p.records("summary")[0]
+			require.True(t, k.MPTCP, k.Cause)
+		})
 		t.Run(c.seen, func(t *testing.T) {
 			kernelEcho(t, kernel, c.to)
 			p := start(t, ours, bytes.NewReader(page), "connect", c.to, "--path", c.path, "--json")
