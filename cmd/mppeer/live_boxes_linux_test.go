@@ -40,8 +40,9 @@ var liveBoxes = []boxCase{
 	{spec: "split 500", client: "-", server: "-", tun: true},    // P-3.3.4-01
 	{spec: "split 500 copy=first after=50KB", client: "-", server: "-"},
 	// The kernel falls back without a word at the first octets without a mapping; we do not. It
-	// may do so before it sends anything, so that its first data comes without a mapping.
-	{spec: "mss 700 + coalesce 2 wait=1ms after=50KB", client: "DssFallback|MPCapableDataFallback", server: "DssFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST", tun: true, loses: true}, // P-3.3.5-03
+	// may do so before it sends anything, so that its first data comes without a mapping, or
+	// when neither of us has anything left to tell it with.
+	{spec: "mss 700 + coalesce 2 wait=1ms after=50KB", client: "DssFallback|MPCapableDataFallback", server: "DssFallback", proof: "MPD-INFINITE-MAPPING MPD-OPTIONS-LOST MPD-NO-DATA-FIN", tun: true, loses: true}, // P-3.3.5-03
 	{spec: "mss 700 + coalesce 2 wait=1ms dir=s2c", client: "-", server: "-"},
 	{spec: "mss 700 + coalesce 3 keep=last dir=s2c", client: "-", server: "-"},
 	{spec: "dup mptcp", client: "-", server: "-"}, // P-3.1-09
