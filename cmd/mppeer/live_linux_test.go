@@ -134,7 +134,7 @@ func fresh(dir, name, suffix string) string {
 // evidence is a directory for what a failing test leaves: captures and transcripts. It
 // goes with a test that passes.
 func evidence(t *testing.T) string {
-	dir := filepath.Join(os.TempDir(), "mppeer-live-"+strings.Map(func(r rune) rune {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("mppeer-live-%d-", os.Getpid())+strings.Map(func(r rune) rune {
 		if strings.ContainsRune("/ '\"*", r) {
 			return '_'
 		}
