@@ -106,13 +106,13 @@ func (w *world) enact(d deed) {
 			c.Join(now, netip.AddrPortFrom(local, 0), a.Addr, d.backup)
 		}
 	case d.what == flowReset && w.app[0].conn != nil && w.app[1].conn != nil && len(w.app[0].conn.subflows) > 0:
-		w.resetOne(int(d.until))
+		w.resetOne(uint64(d.until))
 	}
 }
 
 // resetOne is a box that resets a subflow at both ends. One is left on the first path,
 // where nothing meddles.
-func (w *world) resetOne(k int) {
+func (w *world) resetOne(k uint64) {
 	c := w.app[0].conn
 	good := 0
 	for _, s := range c.subflows {
@@ -120,7 +120,7 @@ func (w *world) resetOne(k int) {
 			good++
 		}
 	}
-	s := c.subflows[k%max(len(c.subflows), 1)]
+	s := c.subflows[k%uint64(max(len(c.subflows), 1))]
 	first := s.id.local.Addr() == clientAddr && s.id.remote.Addr() == serverAddr
 	if good == 0 || first && good < 2 || !s.up {
 		return
