@@ -16,6 +16,7 @@ type pendingMap struct {
 	// from is where in the stream its octets begin that no other mapping has shown to be
 	// right.
 	from uint64
+	lost extent // of it, what the buffer holds came later, on other subflows; empty: none
 }
 
 // takeData places octets of a subflow in the data stream. It returns how many of them
@@ -125,7 +126,7 @@ func (c *Conn) judge(now time.Time, s *subflow, m dataseq.Mapping, off uint64) {
 	switch v {
 	case dataseq.Incomplete:
 		if i < 0 && m.DataEnd() > c.rcv.next {
-			c.rcv.pending = append(c.rcv.pending, pendingMap{s, m, m.Data})
+			c.rcv.pending = append(c.rcv.pending, pendingMap{s: s, m: m, from: m.Data})
 		}
 		return
 	case dataseq.Good:
@@ -136,7 +137,9 @@ func (c *Conn) judge(now time.Time, s *subflow, m dataseq.Mapping, off uint64) {
 			c.noteFin(m.DataEnd())
 		}
 	}
+	var lost extent
 	if i >= 0 {
+		lost = c.rcv.pending[i].lost
 		n := len(c.rcv.pending) - 1
 		c.rcv.pending[i] = c.rcv.pending[n]
 		c.rcv.pending[n] = pendingMap{}
@@ -144,7 +147,7 @@ func (c *Conn) judge(now time.Time, s *subflow, m dataseq.Mapping, off uint64) {
 	}
 	switch v {
 	case dataseq.Good:
-		c.vouch(s, m)
+		c.vouch(s, m, lost)
 	case dataseq.Bad:
 		c.badChecksum(now, s, m)
 	}
@@ -178,6 +181,10 @@ func (c *Conn) supersede(s *subflow, data uint64, n int) {
 		lo, hi := max(data, p.from, c.rcv.next), min(data+uint64(n), p.m.DataEnd())
 		if p.s != s && lo < hi {
 			c.rcv.buf.Remove(lo, hi)
+			if p.lost == (extent{}) {
+				p.lost = extent{lo, hi}
+			}
+			p.lost = extent{min(p.lost.lo, lo), max(p.lost.hi, hi)}
 		}
 	}
 }
@@ -185,10 +192,16 @@ func (c *Conn) supersede(s *subflow, data uint64, n int) {
 // vouch notes that m, on s, was shown to be right: what other subflows brought of the same
 // octets and is still pending waits no more, from its beginning on, or from what was delivered:
 // of the copies of a mapping one may have been changed on its way, and tell of more octets.
-func (c *Conn) vouch(s *subflow, m dataseq.Mapping) {
+// The checksum says nothing of octets that were superseded since: lost is where.
+func (c *Conn) vouch(s *subflow, m dataseq.Mapping, lost extent) {
 	for i := range c.rcv.pending {
 		p := &c.rcv.pending[i]
-		if from := max(p.from, c.rcv.next); p.s != s && m.Data <= from && from < m.DataEnd() {
+		from := max(p.from, c.rcv.next)
+		switch {
+		case p.s == s || from < m.Data || from >= m.DataEnd():
+		case from < lost.lo:
+			p.from = min(lost.lo, m.DataEnd())
+		case from >= lost.hi:
 			p.from = m.DataEnd()
 		}
 	}

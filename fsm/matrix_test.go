@@ -173,7 +173,8 @@ func (k cell) judge(t testing.TB, seed uint64, sum *tally) {
 	s := k.scene(seed)
 	w, err := s.verdict(t, k, payload)
 	if err == nil {
-		if w.ep[0].stats.FallbackFailed+w.ep[1].stats.FallbackFailed > 0 {
+		// Where a box killed the first subflow the next may end so too, and the one after it deliver.
+		if w.ep[0].stats.FallbackFailed+w.ep[1].stats.FallbackFailed > 0 && !w.joined() {
 			t.Errorf("%v: delivered, and yet FallbackFailed", k)
 		}
 		if w.app[0].conn.Multipath() && w.app[1].conn.Multipath() {
