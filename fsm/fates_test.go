@@ -54,9 +54,9 @@ func (s *pathsScene) ask(t testing.TB) (*manyPaths, fate, error) {
 // doubt reports whether one end became TCP while the other could not know: its own join
 // had ended before it heard whether the peer took its proof. If so, data of the peer's may
 // have been on it, and a fallback would be a guess.
-func (m *manyPaths) doubt() bool {
-	for i := range m.app {
-		if a, b := m.app[i].conn, m.app[1-i].conn; a != nil && b != nil && a.Multipath() && !b.Multipath() && m.ep[i].stats.MPJoinNoAnswer > 0 {
+func (w *world) doubt() bool {
+	for i := range w.app {
+		if a, b := w.app[i].conn, w.app[1-i].conn; a != nil && b != nil && a.Multipath() && !b.Multipath() && w.ep[i].stats.MPJoinNoAnswer > 0 {
 			return true
 		}
 	}

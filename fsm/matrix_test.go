@@ -189,6 +189,9 @@ func (k cell) judge(t testing.TB, seed uint64, sum *tally) {
 	} else if _, bad := s.play(t, true, false); bad != nil {
 		sum.undelivered++ // TCP does not deliver either
 		err = nil
+	} else if strings.Contains(k.String(), "rst ") && slices.ContainsFunc(k.parts, func(p part) bool { return p.bars() || p.silences() }) && w.ep[0].flows.EstabResets+w.ep[1].flows.EstabResets > 0 {
+		sum.undelivered++ // TCP was lucky: the box counts octets, and saw others; no join, or no mapping, passes the path
+		err = nil
 	} else if w.betrayed() {
 		sum.betrayed++
 		err = nil
