@@ -19,13 +19,15 @@ import "github.com/mptcp-go/mptcp/dataseq"
 //     for the congestion window: they can go nowhere else. Otherwise what a loss leaves of that
 //     window would be mapped segment by segment, and behind a box that merges two of them every
 //     second mapping would be lost again.
-//   - With checksums a mapping takes half a congestion window at the most, or four segments, so
-//     that delivery is not put off by much, and an eighth of the peer's window and of the send
-//     buffer, so that what waits for the rest of it is a small part of what keeps the path busy.
+//   - A mapping takes half a congestion window at the most, or four segments, so that with checksums
+//     delivery is not put off by much. Without them, too: where a path begins to remove options less
+//     of what it carries is bound to mappings that are gone.
+//   - With checksums a mapping takes an eighth of the peer's window and of the send buffer at the
+//     most: what waits for the rest of it is a small part of what keeps the path busy.
 const (
-	maxMapped    = 16 // segments in a mapping
-	leastMapped  = 4  // ...where so many are to be sent, however small the congestion window is
-	summedWindow = 8  // part of the peer's window and of the send buffer, with a checksum
+	maxMapped   = 16 // segments in a mapping
+	leastMapped = 4  // ...where so many are to be sent, however small the congestion window is
+	mappedPart  = 8  // part of the peer's window and of the send buffer, with a checksum
 )
 
 // mappingLimit returns how many octets, whatever the window, one mapping on s takes from data
@@ -41,10 +43,13 @@ func (c *Conn) mappingLimit(s *subflow, seg int, from uint64) int {
 		return min(most, seg)
 	}
 	n := maxMapped * seg
-	if c.checksum && c.mode == multi {
+	if c.mode == multi {
 		cwnd, _ := s.flow.Cwnd()
+		n = min(n, max(cwnd/2, leastMapped*seg))
+	}
+	if c.checksum && c.mode == multi {
 		window := int(max(c.snd.edge, c.snd.una) - c.snd.una)
-		n = min(n, max(cwnd/2, leastMapped*seg), window/summedWindow, c.ep.cfg.SendBuffer/summedWindow)
+		n = min(n, window/mappedPart, c.ep.cfg.SendBuffer/mappedPart)
 	}
 	return min(max(n/seg, 1), max(most/seg, 1)) * seg
 }
